@@ -1,0 +1,117 @@
+package io.mirrorctl.core.block;
+
+import com.google.common.base.Splitter;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Who can be seen to use a file or disk, for the message of a refused claim.
+ *
+ * <p>Everything here is read from {@code /proc} and {@code /sys}, which show what this user and
+ * this container may see; nothing is concluded from what they do not show.
+ */
+final class Occupants {
+  private static final Path PROC = Path.of("/proc");
+  private static final Splitter FIELDS = Splitter.on(' ').trimResults().omitEmptyStrings();
+
+  private Occupants() {}
+
+  /** A sentence about a file whose claim was refused because of a lock. */
+  static String of(FileStatus file, String name) {
+    List<String> holders = lockHolders(file.inode());
+    if (holders.isEmpty()) {
+      return name
+          + " is in use by another program or node that cannot be seen from here;"
+          + " stop the array or virtual machine that has it first";
+    }
+    return "%s is in use by %s; stop that first".formatted(name, String.join(", ", holders));
+  }
+
+  /** A sentence about a block device that refused to be opened exclusively. */
+  static String ofBlockDevice(FileStatus device, String name) {
+    String number = device.deviceMajor() + ":" + device.deviceMinor();
+    List<String> uses = new ArrayList<>();
+    for (String mount : mounts(number)) {
+      uses.add("mounted at " + mount);
+    }
+    for (String holder : names(Path.of("/sys/dev/block", number, "holders"))) {
+      uses.add("part of " + holder);
+    }
+    uses.addAll(lockHolders(device.inode()).stream().map(h -> "in use by " + h).toList());
+    return "%s cannot be had alone: %s; give it free first (lsblk shows what stands on it)"
+        .formatted(name, uses.isEmpty() ? "it is mounted or in use" : String.join(", ", uses));
+  }
+
+  /** Processes whose open files hold a claim or a QEMU lock on the inode. */
+  private static List<String> lockHolders(long inode) {
+    List<String> found = new ArrayList<>();
+    for (String pid : names(PROC)) {
+      if (Character.isDigit(pid.charAt(0)) && holdsLock(PROC.resolve(pid), inode)) {
+        found.add(
+            pid.equals(Long.toString(ProcessHandle.current().pid()))
+                ? "this process itself"
+                : "process %s (%s)"
+                    .formatted(pid, text(PROC.resolve(pid).resolve("comm")).strip()));
+      }
+    }
+    return found;
+  }
+
+  private static boolean holdsLock(Path process, long inode) {
+    Path files = process.resolve("fdinfo");
+    for (String file : names(files)) {
+      for (String line : text(files.resolve(file)).lines().toList()) {
+        if (line.startsWith("lock:") && isClaim(line.replace('\t', ' '), inode)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** {@code lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:1234 4611686018427387904 EOF}. */
+  private static boolean isClaim(String line, long inode) {
+    List<String> fields = FIELDS.splitToList(line);
+    if (fields.size() < 9 || !fields.get(2).equals("OFDLCK")) {
+      return false;
+    }
+    long first = Long.parseLong(fields.get(7));
+    return fields.get(6).endsWith(":" + inode)
+        && (Claim.owns(first) || (first >= 100 && first < 300));
+  }
+
+  private static List<String> mounts(String number) {
+    List<String> found = new ArrayList<>();
+    for (String line : text(PROC.resolve("self/mountinfo")).lines().toList()) {
+      List<String> fields = FIELDS.splitToList(line);
+      if (fields.size() > 4 && fields.get(2).equals(number)) {
+        found.add(fields.get(4));
+      }
+    }
+    return found;
+  }
+
+  private static List<String> names(Path directory) {
+    List<String> names = new ArrayList<>();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+      entries.forEach(entry -> names.add(entry.getFileName().toString()));
+    } catch (IOException | DirectoryIteratorException e) {
+      // not ours to see, or its process has just ended: what was listed so far is what is known
+    }
+    return names;
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file, StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      return "";
+    }
+  }
+}
