@@ -52,4 +52,27 @@ class KernelCheckIT {
         .isInstanceOf(AssertionError.class)
         .hasMessageContaining("KERNEL-CHECK fail");
   }
+
+  @Test
+  @Tag("nightly")
+  void theKernelResyncsAnImageOfItsOwnAfterAPowerCut(@TempDir Path directory) throws IOException {
+    var kept = directory.resolve("kept");
+
+    var values = KernelCheck.of(image("m0", directory), image("m1", directory)).keepIn(kept).run();
+
+    assertThat(values)
+        .containsEntry("clustered", "no")
+        .containsEntry("degraded", "0")
+        .containsEntry("mismatch_cnt", "0");
+    assertThat(kept).isDirectoryContaining("glob:**/m0.img");
+  }
+
+  private static Path image(String member, Path directory) throws IOException {
+    String resource = "/kernel/fixtures/F6-plain-powercut/" + member + ".img.xz";
+    Path copy = directory.resolve(member + ".img.xz");
+    try (var packed = KernelCheckIT.class.getResourceAsStream(resource)) {
+      Files.copy(packed, copy);
+    }
+    return copy;
+  }
 }
