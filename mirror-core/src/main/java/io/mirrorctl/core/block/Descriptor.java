@@ -24,9 +24,6 @@ final class Descriptor {
   private final AtomicBoolean releasing = new AtomicBoolean();
   private final CountDownLatch released = new CountDownLatch(1);
 
-  /** What close(2) returned; written before {@link #released} opens. */
-  private int closeResult;
-
   Descriptor(int number, String name) {
     this.number = number;
     this.name = name;
@@ -58,7 +55,7 @@ final class Descriptor {
    *
    * @throws InterruptedIOException if interrupted in the wait; the last call in flight then closes
    */
-  void close() throws DeviceException, InterruptedIOException {
+  void close() throws InterruptedIOException {
     if (users.getAndUpdate(count -> count | CLOSED) == 0) {
       release();
     }
@@ -71,16 +68,14 @@ final class Descriptor {
       throw new InterruptedIOException(
           "interrupted while requests of " + name + " are in flight; the last one will close it");
     }
-    if (closeResult < 0) {
-      throw Errno.exception(closeResult, "closing " + name);
-    }
   }
 
   private void release() {
     if (releasing.compareAndSet(false, true)) {
       // by hand, since a child process that is being started may share the file for a moment
       Libc.setLock(number, Libc.LOCK_NONE, 0, 0);
-      closeResult = Libc.close(number);
+      // an error of close would tell of writes that were not flushed: promised to nobody
+      Libc.close(number);
       released.countDown();
     }
   }

@@ -15,52 +15,59 @@ import java.util.Set;
  * allocated, in which case its extents become unwritten ones. The kernel waits for direct I/O in
  * flight on the file before it does either, and zeroes the parts of file-system blocks at the
  * edges.
+ *
+ * <p>Where the file system is not a local one, a hole is punched to discard and never to zero.
  */
 final class FileAllocation implements Allocation {
+  private static final int PUNCH = FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE;
+  private static final int ZERO = FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE;
   private static final int MOST_EXTENTS = 1024;
 
   private final String name;
-  private final int unit;
+  private final OpenFile file;
   private final boolean punches;
 
   /**
-   * @param unit extents begin and end at multiples of it
-   * @param punches whether the file system makes holes
+   * @param writable whether the file may be asked for holes
    */
-  FileAllocation(String name, int unit, boolean punches) {
+  FileAllocation(String name, OpenFile file, boolean writable) {
     this.name = name;
-    this.unit = unit;
-    this.punches = punches;
-  }
-
-  /** Whether the file system makes holes; asked behind the end of the file, where nothing is. */
-  static boolean punches(int fd, long fileBytes) {
-    long behind = Math.ceilDiv(fileBytes, 1L << 20) << 20;
-    return Libc.fallocate(fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, behind, 4096) == 0;
+    this.file = file;
+    // asked behind the end of the file, where nothing is
+    long behind = Math.ceilDiv(file.status().sizeBytes(), 1L << 20) << 20;
+    this.punches = writable && Libc.fallocate(file.descriptor(), PUNCH, behind, 4096) == 0;
   }
 
   @Override
   public Set<DeviceFeature> features() {
-    return punches
+    if (!punches) {
+      return Set.of();
+    }
+    return file.local()
         ? EnumSet.of(DeviceFeature.DISCARD, DeviceFeature.DISCARD_ZEROES, DeviceFeature.FAST_ZEROES)
-        : Set.of();
+        : EnumSet.of(DeviceFeature.DISCARD);
   }
 
   @Override
   public int discard(int fd, long offset, long length) {
-    return punches ? Libc.fallocate(fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, length) : 0;
+    return punches ? Libc.fallocate(fd, PUNCH, offset, length) : 0;
   }
 
   @Override
   public int zero(int fd, long offset, long length, Set<WriteOption> options) {
-    if (punches && !options.contains(WriteOption.KEEP_ALLOCATED)) {
-      return Libc.fallocate(fd, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, length);
+    if (!file.local()) {
+      return Errno.EOPNOTSUPP.result();
     }
-    return Libc.fallocate(fd, FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE, offset, length);
+    boolean keep = options.contains(WriteOption.KEEP_ALLOCATED) || !punches;
+    return Libc.fallocate(fd, keep ? ZERO : PUNCH, offset, length);
   }
 
   @Override
   public List<Extent> extents(int fd, long offset, long length) throws DeviceException {
+    if (!file.local()) {
+      return List.of(new Extent(length, false, false));
+    }
+    int unit = file.minimum();
     List<Extent> extents = new ArrayList<>();
     long end = offset + length;
     long at = offset;

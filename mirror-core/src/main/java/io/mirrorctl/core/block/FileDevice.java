@@ -73,10 +73,7 @@ public final class FileDevice implements BlockDevice {
     this.allocation =
         file.status().isBlockDevice()
             ? DiskAllocation.of(file.status())
-            : new FileAllocation(
-                name,
-                file.minimum(),
-                !readOnly && FileAllocation.punches(file.descriptor(), file.status().sizeBytes()));
+            : new FileAllocation(name, file, !readOnly);
     Set<DeviceFeature> found = EnumSet.noneOf(DeviceFeature.class);
     if (readOnly) {
       found.add(DeviceFeature.READ_ONLY);

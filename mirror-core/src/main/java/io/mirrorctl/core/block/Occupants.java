@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Who can be seen to use a file or disk, for the message of a refused claim.
@@ -46,6 +47,25 @@ final class Occupants {
     uses.addAll(lockHolders(device.inode()).stream().map(h -> "in use by " + h).toList());
     return "%s cannot be had alone: %s; give it free first (lsblk shows what stands on it)"
         .formatted(name, uses.isEmpty() ? "it is mounted or in use" : String.join(", ", uses));
+  }
+
+  /** The loop device that may write to the file, if one is attached to it by this path. */
+  static Optional<String> loopDeviceOver(Path file) {
+    String real;
+    try {
+      real = file.toRealPath().toString();
+    } catch (IOException e) {
+      return Optional.empty();
+    }
+    Path disks = Path.of("/sys/block");
+    for (String disk : names(disks)) {
+      if (disk.startsWith("loop")
+          && text(disks.resolve(disk).resolve("loop/backing_file")).strip().equals(real)
+          && text(disks.resolve(disk).resolve("ro")).strip().equals("0")) {
+        return Optional.of("/dev/" + disk);
+      }
+    }
+    return Optional.empty();
   }
 
   /** Processes whose open files hold a claim or a QEMU lock on the inode. */
@@ -91,7 +111,8 @@ final class Occupants {
     for (String line : text(PROC.resolve("self/mountinfo")).lines().toList()) {
       List<String> fields = FIELDS.splitToList(line);
       if (fields.size() > 4 && fields.get(2).equals(number)) {
-        found.add(fields.get(4));
+        found.add(
+            fields.get(4).replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"));
       }
     }
     return found;

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * A regular file or block device, opened and claimed, with what was found out about it.
@@ -15,8 +16,7 @@ import java.nio.file.Path;
  * @param memoryAlign what a buffer's address must be a multiple of
  * @param direct whether I/O goes past the page cache
  * @param durableWrites whether a write with RWF_DSYNC can be trusted to be durable
- * @param local whether only this host's kernel stands between the file and its storage, so that a
- *     flush covers all users
+ * @param local whether this host's kernel alone serves it, see {@link FileSystem#isLocal}
  */
 record OpenFile(
     int descriptor,
@@ -83,10 +83,23 @@ record OpenFile(
           IoFailure.GONE, name + " was replaced by another file while it was opened; try again");
     }
     Claim.take(fd, file, name, access);
+    if (file.isRegularFile() && !(access instanceof DeviceAccess.ReadOnly)) {
+      checkNotBelowLoop(path);
+    }
     if (file.isBlockDevice()) {
       return disk(fd, path, file, access);
     }
     return regular(fd, name, file, direct);
+  }
+
+  private static void checkNotBelowLoop(Path path) throws DeviceException {
+    Optional<String> loop = Occupants.loopDeviceOver(path);
+    if (loop.isPresent()) {
+      throw new DeviceException(
+          IoFailure.BUSY,
+          "%1$s is in use below %2$s; detach that first (losetup --detach %2$s)"
+              .formatted(path, loop.get()));
+    }
   }
 
   private static OpenFile disk(int fd, Path path, FileStatus file, DeviceAccess access)
@@ -109,7 +122,7 @@ record OpenFile(
 
   private static OpenFile regular(int fd, String name, FileStatus file, boolean direct)
       throws DeviceException {
-    long magic = Libc.fileSystemMagic(fd);
+    FileSystem system = FileSystem.of(Libc.fileSystemMagic(fd));
     int minimum = SECTOR_BYTES;
     int memoryAlign = 1;
     if (direct && file.directOffsetAlign() > 0) {
@@ -129,8 +142,8 @@ record OpenFile(
         Integer.highestOneBit(preferred),
         memoryAlign,
         direct,
-        direct && FileSystems.honoursDurableWrites(magic),
-        FileSystems.isLocal(magic));
+        direct && system.honoursDurableWrites(),
+        system.isLocal());
   }
 
   /** The smallest unit that a direct read takes, for kernels that cannot be asked. */

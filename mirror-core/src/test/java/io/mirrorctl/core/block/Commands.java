@@ -1,6 +1,7 @@
 package io.mirrorctl.core.block;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 
@@ -9,12 +10,25 @@ final class Commands {
   private Commands() {}
 
   /** What the program printed; fails with it if the program fails. */
-  static String run(String... command) throws IOException, InterruptedException {
+  static String run(String... command) throws IOException {
+    Result result = tryToRun(command);
+    if (result.exitCode() != 0) {
+      throw new IOException(List.of(command) + " failed: " + result.output());
+    }
+    return result.output();
+  }
+
+  /** How a program ended. */
+  record Result(int exitCode, String output) {}
+
+  static Result tryToRun(String... command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (process.waitFor() != 0) {
-      throw new IOException(List.of(command) + " failed: " + output);
+    try {
+      return new Result(process.waitFor(), output.strip());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("waiting for " + List.of(command));
     }
-    return output.strip();
   }
 }

@@ -29,7 +29,6 @@ class FileDeviceContractTest {
     }
   }
 
-  /** What the page cache serves: a file system in memory has no direct I/O of its own. */
   @Nested
   class InMemory extends BlockDeviceContract {
     private Path file;
@@ -43,6 +42,47 @@ class FileDeviceContractTest {
     @AfterEach
     void deleteFile() throws Exception {
       Files.deleteIfExists(file);
+    }
+  }
+
+  /** No direct I/O, no hole punching: everything goes by the page cache and by writing. */
+  @Nested
+  class OnAFileSystemThatCanDoNothing extends BlockDeviceContract {
+    @TempDir Path directory;
+    private MountedDirectory mounted;
+
+    @Override
+    protected BlockDevice open() throws Exception {
+      mounted = MountedDirectory.ramfs(directory);
+      FileDevice device =
+          FileDevice.open(sparseFile(directory, BYTES), new DeviceAccess.Exclusive());
+      assertThat(device.direct()).isFalse();
+      return device;
+    }
+
+    @AfterEach
+    void unmount() throws Exception {
+      device().close();
+      mounted.close();
+    }
+  }
+
+  /** A server below the kernel's FUSE: direct, but nothing is known of its alignment. */
+  @Nested
+  class OnFuse extends BlockDeviceContract {
+    @TempDir Path directory;
+    private QemuFuseExport export;
+
+    @Override
+    protected BlockDevice open() throws Exception {
+      export = QemuFuseExport.of(sparseFile(directory, BYTES), directory.resolve("exported"));
+      return FileDevice.open(export.path(), new DeviceAccess.Exclusive());
+    }
+
+    @AfterEach
+    void stopTheServer() throws Exception {
+      device().close();
+      export.close();
     }
   }
 
