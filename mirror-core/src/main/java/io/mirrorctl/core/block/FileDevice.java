@@ -3,6 +3,8 @@ package io.mirrorctl.core.block;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import com.google.common.collect.Sets;
+import com.google.errorprone.annotations.FormatMethod;
+import com.google.errorprone.annotations.FormatString;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -95,7 +97,12 @@ public final class FileDevice implements BlockDevice {
    *     file nor block device, or empty; NOT_SUPPORTED if its file system has no locks
    */
   public static FileDevice open(Path path, DeviceAccess access) throws IOException {
-    return new FileDevice(path, OpenFile.open(path, access), access);
+    return new FileDevice(path, OpenFile.open(path, access, true), access);
+  }
+
+  /** As {@link #open}, by the page cache even where direct I/O is possible. */
+  static FileDevice openBuffered(Path path, DeviceAccess access) throws IOException {
+    return new FileDevice(path, OpenFile.open(path, access, false), access);
   }
 
   @Override
@@ -174,8 +181,8 @@ public final class FileDevice implements BlockDevice {
     int fd = beginChange("discard", offset, length, Long.MAX_VALUE);
     try {
       long end = offset + length;
-      for (long at = offset; at < end; at += RANGE_PIECE) {
-        long piece = Math.min(RANGE_PIECE, end - at);
+      for (long at = offset; at < end; at = endOfPiece(at, end)) {
+        long piece = endOfPiece(at, end) - at;
         check(allocation.discard(fd, at, piece), "discard", piece, at);
       }
       if (options.contains(WriteOption.DURABLE)) {
@@ -191,8 +198,8 @@ public final class FileDevice implements BlockDevice {
     int fd = beginChange("write zeroes of", offset, length, Long.MAX_VALUE);
     try {
       long end = offset + length;
-      for (long at = offset; at < end; at += RANGE_PIECE) {
-        zero(fd, at, Math.min(RANGE_PIECE, end - at), options);
+      for (long at = offset; at < end; at = endOfPiece(at, end)) {
+        zero(fd, at, endOfPiece(at, end) - at, options);
       }
       if (options.contains(WriteOption.DURABLE)) {
         sync(fd);
@@ -236,16 +243,14 @@ public final class FileDevice implements BlockDevice {
 
   /** The descriptor for a request that is right; {@link Descriptor#leave} must follow. */
   private int begin(String what, long offset, long length, long longest) throws IOException {
-    int unit = sizes.minimum();
-    if (offset < 0
-        || length < 0
-        || length > longest
-        || offset > file.sizeBytes() - length
-        || ((offset | length) & (unit - 1)) != 0) {
-      throw new DeviceException(
-          IoFailure.INVALID,
-          "%s %d bytes at %d of %s: not a part of its %d bytes in units of %d, or too long"
-              .formatted(what, length, offset, name, file.sizeBytes(), unit));
+    if (offset < 0 || length < 0 || offset > file.sizeBytes() - length) {
+      throw wrong(what, offset, length, "the device has %d bytes", file.sizeBytes());
+    }
+    if (((offset | length) & (sizes.minimum() - 1)) != 0) {
+      throw wrong(what, offset, length, "its sectors have %d bytes", sizes.minimum());
+    }
+    if (length > longest) {
+      throw wrong(what, offset, length, "no request may be longer than %d bytes", longest);
     }
     int fd = descriptor.enter();
     if (Thread.currentThread().isInterrupted()) {
@@ -254,6 +259,14 @@ public final class FileDevice implements BlockDevice {
           "interrupted before %s %d bytes at %d of %s".formatted(what, length, offset, name));
     }
     return fd;
+  }
+
+  @FormatMethod
+  private DeviceException wrong(
+      String what, long offset, long length, @FormatString String why, long number) {
+    return new DeviceException(
+        IoFailure.INVALID,
+        "%s %d bytes at %d of %s: ".formatted(what, length, offset, name) + why.formatted(number));
   }
 
   private boolean suits(ByteBuffer buffer) {
@@ -338,6 +351,11 @@ public final class FileDevice implements BlockDevice {
     if (durable && !onePiece) {
       sync(fd);
     }
+  }
+
+  /** Pieces end at multiples of their size, so that no unit of the storage below is cut. */
+  private static long endOfPiece(long at, long end) {
+    return Math.min(end, (at / RANGE_PIECE + 1) * RANGE_PIECE);
   }
 
   private void zero(int fd, long offset, long length, Set<WriteOption> options)

@@ -88,8 +88,14 @@ final class Libc {
   private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
 
   private static final class Scratch {
-    private final MemorySegment captured = Arena.ofAuto().allocate(CAPTURE);
-    private final MemorySegment iovec = Arena.ofAuto().allocate(16, 8);
+    private final MemorySegment captured;
+    private final MemorySegment iovec;
+
+    private Scratch() {
+      Arena arena = Arena.ofAuto();
+      captured = arena.allocate(CAPTURE);
+      iovec = arena.allocate(16, 8);
+    }
 
     /** Whether a signal cut the call before it did anything. */
     private boolean again(long result) {

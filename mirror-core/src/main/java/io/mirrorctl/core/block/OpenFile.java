@@ -31,14 +31,17 @@ record OpenFile(
 
   private static final int LARGEST_UNIT = 4096;
 
-  static OpenFile open(Path path, DeviceAccess access) throws IOException {
+  /**
+   * @param wanted whether I/O is to be direct if the file can do that
+   */
+  static OpenFile open(Path path, DeviceAccess access, boolean wanted) throws IOException {
     FileStatus found = FileStatus.of(path);
     if (!found.isRegularFile() && !found.isBlockDevice()) {
       throw new DeviceException(
           IoFailure.INVALID,
           "%s is %s; a member is a regular file or a block device".formatted(path, found.kind()));
     }
-    boolean direct = found.directOffsetAlign() != 0;
+    boolean direct = wanted && found.directOffsetAlign() != 0;
     int fd = direct ? openFlags(path, found, access, Libc.O_DIRECT) : -1;
     if (!direct || Errno.EINVAL.is(fd)) {
       direct = false;
@@ -87,7 +90,7 @@ record OpenFile(
       checkNotBelowLoop(path);
     }
     if (file.isBlockDevice()) {
-      return disk(fd, path, file, access);
+      return disk(fd, path, file, access, direct);
     }
     return regular(fd, name, file, direct);
   }
@@ -102,7 +105,8 @@ record OpenFile(
     }
   }
 
-  private static OpenFile disk(int fd, Path path, FileStatus file, DeviceAccess access)
+  private static OpenFile disk(
+      int fd, Path path, FileStatus file, DeviceAccess access, boolean direct)
       throws DeviceException {
     String name = path.toString();
     if (access instanceof DeviceAccess.SharedBy) {
@@ -117,7 +121,7 @@ record OpenFile(
     int memoryAlign = file.directMemoryAlign() > 0 ? file.directMemoryAlign() : minimum;
     long size = wholeUnits(ask(fd, Libc.BLKGETSIZE64, name), minimum, name);
     int preferred = Math.max(LARGEST_UNIT, Math.max(minimum, physical));
-    return new OpenFile(fd, file, size, minimum, preferred, memoryAlign, true, true, true);
+    return new OpenFile(fd, file, size, minimum, preferred, memoryAlign, direct, direct, true);
   }
 
   private static OpenFile regular(int fd, String name, FileStatus file, boolean direct)

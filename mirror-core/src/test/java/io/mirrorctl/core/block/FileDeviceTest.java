@@ -315,6 +315,23 @@ class FileDeviceTest {
     }
   }
 
+  /** The kernel tells of a lost write once; asked again it says that all is well. */
+  @Test
+  void inThePageCacheAFailedFlushIsRememberedForGood() throws Exception {
+    Path image = sparseFile(directory, 4 * MIB);
+    var bad = new QemuFuseExport.Fault("flush", -1, 5, true);
+    try (var export = QemuFuseExport.of(image, directory.resolve("exported"), bad);
+        var device = FileDevice.openBuffered(export.path(), EXCLUSIVE)) {
+      assertThat(device.direct()).isFalse();
+      device.write(0, ByteBuffer.allocate(4096), WriteOption.NONE);
+      refused(IoFailure.MEDIUM, device::flush);
+      assertThatThrownBy(device::flush).hasMessageContaining("an earlier flush of");
+      refused(
+          IoFailure.MEDIUM,
+          () -> device.write(0, ByteBuffer.allocate(4096), WriteOption.ONLY_DURABLE));
+    }
+  }
+
   @Test
   void aFileServerThatDiedIsGone() throws Exception {
     try (var export = QemuFuseExport.of(sparseFile(directory, MIB), directory.resolve("exported"));
@@ -337,6 +354,17 @@ class FileDeviceTest {
           .hasMessageContaining("4196");
       refused(IoFailure.GONE, () -> read(device, 8192, 512));
       assertThat(read(device, 0, 4096)).containsOnly(0);
+    }
+  }
+
+  @Test
+  void aWrongRequestIsToldWhatIsWrongWithIt() throws Exception {
+    Path file = sparseFile(directory, MIB);
+    try (var device = FileDevice.open(file, EXCLUSIVE)) {
+      assertThatThrownBy(() -> read(device, MIB, 512))
+          .hasMessage("read 512 bytes at 1048576 of %s: the device has 1048576 bytes", file);
+      assertThatThrownBy(() -> read(device, 0, 100))
+          .hasMessage("read 100 bytes at 0 of %s: its sectors have 512 bytes", file);
     }
   }
 

@@ -7,16 +7,16 @@ import java.nio.file.Path;
 import java.util.List;
 
 /** A loop device of the kernel over a file; needs root. */
-public record LoopDevice(Path path) implements Closeable {
+record LoopDevice(Path path) implements Closeable {
 
   /** Attaches the next free loop device with this logical sector size. */
-  public static LoopDevice over(Path file, int sectorBytes) throws IOException {
+  static LoopDevice over(Path file, int sectorBytes) throws IOException {
     String size = Integer.toString(sectorBytes);
     return attach("--direct-io=on", "--sector-size", size, file.toString());
   }
 
   /** Attaches the next free loop device for reading only. */
-  public static LoopDevice readOnlyOver(Path file) throws IOException {
+  static LoopDevice readOnlyOver(Path file) throws IOException {
     return attach("--read-only", file.toString());
   }
 
@@ -28,7 +28,7 @@ public record LoopDevice(Path path) implements Closeable {
   }
 
   /** Flushes that the kernel has sent to the device since it was attached. */
-  public long flushes() throws IOException {
+  long flushes() throws IOException {
     Path statistics = Path.of("/sys/block", path.getFileName().toString(), "stat");
     List<String> fields = List.of(Files.readString(statistics).strip().split(" +"));
     return Long.parseLong(fields.get(15));

@@ -15,7 +15,7 @@ import java.util.List;
  * A file whose reads and writes are served by qemu-storage-daemon through FUSE, from an image and
  * with the errors that QEMU's blkdebug driver puts in. Needs root and qemu-storage-daemon.
  */
-public final class QemuFuseExport implements Closeable {
+final class QemuFuseExport implements Closeable {
   private final Path path;
   private final Process server;
 
@@ -30,11 +30,16 @@ public final class QemuFuseExport implements Closeable {
    * @param operation as blkdebug calls it: read, write, write-zeroes, discard, flush
    * @param sector of 512 bytes; a negative one stands for any
    * @param errno as Linux numbers it
+   * @param once whether only the first such request fails
    */
-  public record Fault(String operation, long sector, int errno) {}
+  record Fault(String operation, long sector, int errno, boolean once) {
+    Fault(String operation, long sector, int errno) {
+      this(operation, sector, errno, false);
+    }
+  }
 
   /** Serves the image, which is raw, at {@code mountPoint}, a file that is made here. */
-  public static QemuFuseExport of(Path image, Path mountPoint, Fault... faults) throws IOException {
+  static QemuFuseExport of(Path image, Path mountPoint, Fault... faults) throws IOException {
     StringBuilder debug = new StringBuilder("driver=blkdebug,node-name=debug,image=file");
     for (int i = 0; i < faults.length; i++) {
       Fault fault = faults[i];
@@ -42,6 +47,7 @@ public final class QemuFuseExport implements Closeable {
       debug.append(rule).append("event=none");
       debug.append(rule).append("iotype=").append(fault.operation());
       debug.append(rule).append("errno=").append(fault.errno());
+      debug.append(rule).append("once=").append(fault.once() ? "on" : "off");
       debug.append(rule).append("sector=").append(Math.max(-1, fault.sector()));
     }
     Files.createFile(mountPoint);
@@ -63,12 +69,12 @@ public final class QemuFuseExport implements Closeable {
   }
 
   /** The exported file. */
-  public Path path() {
+  Path path() {
     return path;
   }
 
   /** Kills the server as a crash would: the file answers ENOTCONN from then on. */
-  public void kill() {
+  void kill() {
     server.destroyForcibly().onExit().join();
   }
 
