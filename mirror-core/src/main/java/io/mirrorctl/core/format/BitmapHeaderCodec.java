@@ -3,6 +3,7 @@ package io.mirrorctl.core.format;
 import io.mirrorctl.core.block.SectorRange;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * The 256 bytes at the start of each bitmap slot, {@code struct bitmap_super_s} of Linux's
@@ -89,24 +90,30 @@ public final class BitmapHeaderCodec {
     if (h.eventsCleared() < 0) {
       return corrupt("events_cleared", "less than 2^63", Long.toUnsignedString(h.eventsCleared()));
     }
-    if (h.version() == BitmapHeader.VERSION_CLUSTERED && (h.nodes() < 2 || h.nodes() > MAX_NODES)) {
-      return corrupt("nodes", "2.." + MAX_NODES, Integer.toUnsignedString(h.nodes()));
+    if (h.version() == BitmapHeader.VERSION_CLUSTERED && h.nodes() < 2) {
+      return corrupt("nodes", "at least 2 in version 5", Integer.toUnsignedString(h.nodes()));
     }
     if (h.version() == BitmapHeader.VERSION_INTERNAL && h.nodes() != 0) {
       return corrupt("nodes", "0 in version 4", Integer.toUnsignedString(h.nodes()));
     }
+    return unsupported(b, h)
+        .<BitmapHeaderRead>map(reason -> new BitmapHeaderRead.Unsupported(h, reason))
+        .orElseGet(() -> new BitmapHeaderRead.Valid(h));
+  }
+
+  private static Optional<String> unsupported(ByteBuffer b, BitmapHeader h) {
+    if (h.nodes() > MAX_NODES) {
+      return Optional.of(
+          "%s nodes are not supported, at most %s are".formatted(h.nodes(), MAX_NODES));
+    }
+    if ((h.state() & ~(BitmapHeader.STATE_STALE | BitmapHeader.STATE_WRITE_ERROR)) != 0) {
+      return Optional.of("state 0x%x has bits that are unknown".formatted(h.state()));
+    }
     if (!isZero(b, AT_PAD, BYTES)) {
-      return new BitmapHeaderRead.Unsupported(
-          h, "its padding is not zero: written by something newer than this program");
+      return Optional.of("its padding is not zero: written by something newer than this program");
     }
     BitmapGeometry geometry = h.geometry();
-    if (!geometry.isSupported()) {
-      return new BitmapHeaderRead.Unsupported(
-          h,
-          "%s chunks of %s bytes are not supported, at most %s chunks are"
-              .formatted(geometry.chunks(), h.chunksize(), BitmapGeometry.MAX_CHUNKS));
-    }
-    return new BitmapHeaderRead.Valid(h);
+    return geometry.isSupported() ? Optional.empty() : Optional.of(geometry.tooManyChunks());
   }
 
   private static BitmapHeaderRead corrupt(String field, String expected, String found) {

@@ -17,8 +17,7 @@ record BitmapHeaders(
   static final BitmapHeaders NONE =
       new BitmapHeaders(BitmapKind.NONE, ImmutableList.of(), Optional.empty());
 
-  private static final long FIRST_SECTOR =
-      Superblock.SUPER_OFFSET + SuperblockCodec.BLOCK_BYTES / SectorRange.SECTOR_BYTES;
+  private static final long FIRST_SECTOR = Superblock.SUPER_OFFSET + SuperblockRules.BLOCK_SECTORS;
 
   static BitmapHeaders read(AlignedReader reader, Superblock s) throws IOException {
     if (!s.has(Feature.BITMAP_OFFSET)) {
@@ -58,6 +57,11 @@ record BitmapHeaders(
             ? BitmapKind.CLUSTERED
             : BitmapKind.INTERNAL;
     return new BitmapHeaders(kind, reads.build(), Optional.of(area));
+  }
+
+  /** Whether any slot, as far as the slots are known, has one of these device sectors. */
+  boolean overlaps(SectorRange sectors) {
+    return area.isPresent() && area.get().range().overlaps(sectors);
   }
 
   private static BitmapHeaders broken(Superblock s, BitmapHeaderRead first) {

@@ -85,15 +85,21 @@ public final class ForeignData {
   }
 
   private static Optional<String> findArray(AlignedReader reader) throws IOException {
-    return switch (SuperblockSearch.find(reader)) {
-      case SuperblockRead.Valid(Superblock s) -> Optional.of(describe(s));
-      case SuperblockRead.Unsupported(Superblock s, String _) -> Optional.of(describe(s));
-      case SuperblockRead.Corrupt _ -> Optional.of("a damaged md superblock");
-      case SuperblockRead.Absent _ ->
-          SuperblockSearch.findOld(reader).isPresent()
-              ? Optional.of("a member of an md array, metadata version 0.90")
-              : findFirmwareRaid(reader);
-    };
+    for (SuperblockRead read : SuperblockSearch.everywhere(reader)) {
+      Optional<String> array =
+          switch (read) {
+            case SuperblockRead.Valid(Superblock s) -> Optional.of(describe(s));
+            case SuperblockRead.Unsupported(Superblock s, String _) -> Optional.of(describe(s));
+            case SuperblockRead.Corrupt _ -> Optional.of("a damaged md superblock");
+            case SuperblockRead.Absent _ -> Optional.empty();
+          };
+      if (array.isPresent()) {
+        return array;
+      }
+    }
+    return SuperblockSearch.findOld(reader).isPresent()
+        ? Optional.of("a member of an md array, metadata version 0.90")
+        : findFirmwareRaid(reader);
   }
 
   private static String describe(Superblock s) {

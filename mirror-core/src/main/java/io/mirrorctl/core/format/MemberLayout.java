@@ -1,5 +1,7 @@
 package io.mirrorctl.core.format;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import io.mirrorctl.core.block.SectorRange;
 import java.util.Optional;
 
@@ -72,13 +74,14 @@ public record MemberLayout(
    */
   public static Outcome plan(
       long deviceSectors, long sizeSectors, BitmapKind kind, int nodes, long chunkBytes) {
+    checkArgument(deviceSectors >= 0, "a device of %s sectors", deviceSectors);
     Optional<String> badInput = objection(sizeSectors, kind, nodes, chunkBytes);
     if (badInput.isPresent()) {
       return new Outcome.Refused(badInput.get());
     }
     long dataOffset = defaultDataOffset(deviceSectors);
     long size = evenSize(deviceSectors, dataOffset, sizeSectors);
-    if (size < MIN_DATA_SECTORS) {
+    if (size < MIN_DATA_SECTORS || size > deviceSectors - dataOffset) {
       return tooSmall(deviceSectors, dataOffset, sizeSectors);
     }
     if (kind == BitmapKind.NONE) {
@@ -87,12 +90,7 @@ public record MemberLayout(
     long chunk = chunkBytes == 0 ? defaultChunkBytes(size) : chunkBytes;
     BitmapGeometry geometry = new BitmapGeometry(size, chunk);
     if (!geometry.isSupported()) {
-      return new Outcome.Refused(
-          "a bitmap of %s chunks is not supported, at most %s are: take chunks of at least %s bytes"
-              .formatted(
-                  geometry.chunks(),
-                  BitmapGeometry.MAX_CHUNKS,
-                  BitmapGeometry.smallestChunkBytes(size)));
+      return new Outcome.Refused(geometry.tooManyChunks());
     }
     int slots = kind == BitmapKind.CLUSTERED ? nodes : 1;
     long needed = bitmapEnd(geometry, slots) + (kind == BitmapKind.INTERNAL ? BBLOG_SECTORS : 0);

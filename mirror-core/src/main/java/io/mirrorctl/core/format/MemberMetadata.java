@@ -12,32 +12,24 @@ import java.util.Optional;
 /**
  * All metadata of one member as it was read at one time, but for the bits of its bitmap.
  *
- * <p>Threading: immutable.
+ * @param deviceName name of the device this was read from
+ * @param deviceSectors size of that device
+ * @param superblock what was found at sector 8, or instead of it
+ * @param bitmapKind what kind of bitmap superblock and bitmap header speak of
+ * @param bitmapHeaders what was found at each slot, by number. If slot 0 cannot be believed there
+ *     is no telling where the others are, and it stands alone; empty without bitmap
+ * @param bitmapArea where the slots are; empty without bitmap and if slot 0 cannot be believed
+ * @param badBlockLog the sectors that cannot be read
  */
-public final class MemberMetadata {
+public record MemberMetadata(
+    String deviceName,
+    long deviceSectors,
+    SuperblockRead superblock,
+    BitmapKind bitmapKind,
+    ImmutableList<BitmapHeaderRead> bitmapHeaders,
+    Optional<BitmapArea> bitmapArea,
+    BadBlockLogRead badBlockLog) {
   private static final int READ_BYTES = 1 << 20;
-
-  private final String deviceName;
-  private final long deviceSectors;
-  private final SuperblockRead superblock;
-  private final BitmapKind bitmapKind;
-  private final ImmutableList<BitmapHeaderRead> bitmapHeaders;
-  private final Optional<BitmapArea> bitmapArea;
-  private final BadBlockLogRead badBlockLog;
-
-  private MemberMetadata(
-      BlockDevice device,
-      SuperblockRead superblock,
-      BitmapHeaders bitmap,
-      BadBlockLogRead badBlockLog) {
-    this.deviceName = device.name();
-    this.deviceSectors = device.sizeBytes() / SectorRange.SECTOR_BYTES;
-    this.superblock = superblock;
-    this.bitmapKind = bitmap.kind();
-    this.bitmapHeaders = bitmap.reads();
-    this.bitmapArea = bitmap.area();
-    this.badBlockLog = badBlockLog;
-  }
 
   /**
    * Reads the metadata of a device, whatever it holds.
@@ -53,68 +45,45 @@ public final class MemberMetadata {
     BadBlockLogRead badBlocks = new BadBlockLogRead.Absent();
     if (examinable.isPresent()) {
       bitmap = BitmapHeaders.read(reader, examinable.get());
-      badBlocks = readBadBlocks(reader, examinable.get());
+      badBlocks = readBadBlocks(reader, examinable.get(), bitmap);
     }
-    return new MemberMetadata(device, superblock, bitmap, badBlocks);
+    return new MemberMetadata(
+        device.name(),
+        reader.deviceSectors(),
+        superblock,
+        bitmap.kind(),
+        bitmap.reads(),
+        bitmap.area(),
+        badBlocks);
   }
 
-  private static BadBlockLogRead readBadBlocks(AlignedReader reader, Superblock s)
-      throws IOException {
+  private static BadBlockLogRead readBadBlocks(
+      AlignedReader reader, Superblock s, BitmapHeaders bitmap) throws IOException {
     if (!s.has(Feature.BAD_BLOCKS)) {
       return new BadBlockLogRead.Absent();
     }
-    long start = s.superOffset() + s.bblogOffset();
-    long end = start + s.bblogSize();
-    if (s.bblogSize() == 0
-        || s.bblogSize() > SuperblockRules.MAX_BBLOG_SECTORS
-        || start <= s.superOffset()
-        || end > reader.deviceSectors()) {
+    Optional<SectorRange> place = badBlockPlace(s, reader.deviceSectors());
+    if (place.isEmpty() || bitmap.overlaps(place.get())) {
       return new BadBlockLogRead.Corrupt(
-          "bblog_offset, bblog_size",
-          "1 to 8 sectors behind the superblock",
-          "%s, %s".formatted(s.bblogOffset(), s.bblogSize()));
+          "bblog_offset and bblog_size",
+          "1 to 8 sectors between superblock, bitmap and data",
+          "%s and %s".formatted(s.bblogOffset(), s.bblogSize()));
     }
     ByteBuffer log =
-        reader.read(start * SectorRange.SECTOR_BYTES, s.bblogSize() * SectorRange.SECTOR_BYTES);
+        reader.read(place.get().startBytes(), Math.toIntExact(place.get().lengthBytes()));
     return BadBlockLog.decode(log, s.bblogShift(), reader.deviceSectors());
   }
 
-  /** Name of the device this was read from. */
-  public String deviceName() {
-    return deviceName;
-  }
-
-  /** Size of that device. */
-  public long deviceSectors() {
-    return deviceSectors;
-  }
-
-  /** What was found at sector 8, or instead of it. */
-  public SuperblockRead superblock() {
-    return superblock;
-  }
-
-  /** What kind of bitmap superblock and bitmap header speak of. */
-  public BitmapKind bitmapKind() {
-    return bitmapKind;
-  }
-
-  /**
-   * What was found at each slot, by number. If slot 0 cannot be believed there is no telling where
-   * the others are, and it stands alone; empty without bitmap.
-   */
-  public ImmutableList<BitmapHeaderRead> bitmapHeaders() {
-    return bitmapHeaders;
-  }
-
-  /** Where the slots are; empty without bitmap and if slot 0 cannot be believed. */
-  public Optional<BitmapArea> bitmapArea() {
-    return bitmapArea;
-  }
-
-  /** The bad-block log. */
-  public BadBlockLogRead badBlockLog() {
-    return badBlockLog;
+  /** Where the superblock has its log, if that is a place behind it and before the data. */
+  private static Optional<SectorRange> badBlockPlace(Superblock s, long deviceSectors) {
+    long start = s.superOffset() + s.bblogOffset();
+    long end = start + s.bblogSize();
+    boolean fits =
+        s.bblogSize() > 0
+            && s.bblogSize() <= SuperblockRules.MAX_BBLOG_SECTORS
+            && start >= s.superOffset() + SuperblockRules.BLOCK_SECTORS
+            && end <= Math.min(deviceSectors, s.dataOffset());
+    return fits ? Optional.of(new SectorRange(start, end)) : Optional.empty();
   }
 
   /**
@@ -123,19 +92,13 @@ public final class MemberMetadata {
    */
   public Optional<SectorRange> badBlockArea() {
     if (!(superblock instanceof SuperblockRead.Valid(Superblock s))
-        || bitmapKind == BitmapKind.CLUSTERED
-        || s.has(Feature.CLUSTERED)
-        || s.bblogSize() == 0
-        || s.bblogSize() > SuperblockRules.MAX_BBLOG_SECTORS
-        || s.bblogOffset() < SuperblockCodec.BLOCK_BYTES / SectorRange.SECTOR_BYTES) {
+        || bitmapKind == BitmapKind.CLUSTERED) {
       return Optional.empty();
     }
-    SectorRange area = SectorRange.ofLength(s.superOffset() + s.bblogOffset(), s.bblogSize());
-    boolean free =
-        area.end() <= s.dataOffset()
-            && (bitmapKind == BitmapKind.NONE
-                || (bitmapArea.isPresent() && !bitmapArea.get().range().overlaps(area)));
-    return free ? Optional.of(area) : Optional.empty();
+    boolean bitmapKnown = bitmapKind == BitmapKind.NONE || bitmapArea.isPresent();
+    return badBlockPlace(s, deviceSectors)
+        .filter(
+            place -> bitmapKnown && bitmapArea.stream().noneMatch(a -> a.range().overlaps(place)));
   }
 
   /**

@@ -14,8 +14,10 @@ final class SuperblockRules {
   /** The largest bad-block log Linux reads: one page. */
   static final int MAX_BBLOG_SECTORS = 8;
 
+  /** Sectors kept for the superblock; nothing else may begin there. */
+  static final int BLOCK_SECTORS = SuperblockCodec.BLOCK_BYTES / SectorRange.SECTOR_BYTES;
+
   private static final long MIN_DATA_SECTORS = 10;
-  private static final int BLOCK_SECTORS = SuperblockCodec.BLOCK_BYTES / SectorRange.SECTOR_BYTES;
 
   private final Superblock s;
   private final long deviceSectors;
@@ -121,7 +123,7 @@ final class SuperblockRules {
         s.bblogSize(),
         MAX_BBLOG_SECTORS);
     require(
-        s.bblogOffset() >= SuperblockCodec.sectors(s)
+        s.bblogOffset() >= BLOCK_SECTORS
             && s.superOffset() + s.bblogOffset() + s.bblogSize() <= s.dataOffset(),
         "bblog_offset %s: the bad-block log must lie between superblock and data_offset %s",
         s.bblogOffset(),

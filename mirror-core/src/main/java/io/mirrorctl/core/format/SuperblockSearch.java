@@ -1,5 +1,6 @@
 package io.mirrorctl.core.format;
 
+import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -15,11 +16,7 @@ final class SuperblockSearch {
     if (!(read instanceof SuperblockRead.Absent)) {
       return read;
     }
-    for (long sector : new long[] {0, sectorOf10(reader.deviceSectors())}) {
-      if (sector < 0) {
-        continue;
-      }
-      SuperblockRead elsewhere = at(reader, sector);
+    for (SuperblockRead elsewhere : everywhere(reader)) {
       if (elsewhere instanceof SuperblockRead.Unsupported) {
         return elsewhere;
       }
@@ -30,6 +27,18 @@ final class SuperblockSearch {
                 "metadata version 0.90 at sector %s; only version 1.2 is supported"
                     .formatted(sector)))
         .orElse(read);
+  }
+
+  /** What is at each place where a superblock of version 1 may be, 1.2 first. */
+  static ImmutableList<SuperblockRead> everywhere(AlignedReader reader) throws IOException {
+    var reads = ImmutableList.<SuperblockRead>builder();
+    for (long sector :
+        new long[] {Superblock.SUPER_OFFSET, 0, sectorOf10(reader.deviceSectors())}) {
+      if (sector >= 0) {
+        reads.add(at(reader, sector));
+      }
+    }
+    return reads.build();
   }
 
   private static SuperblockRead at(AlignedReader reader, long sector) throws IOException {

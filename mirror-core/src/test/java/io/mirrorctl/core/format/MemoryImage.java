@@ -15,18 +15,26 @@ import java.util.Set;
  * refuse: unaligned requests, memory that is no good for direct I/O.
  */
 final class MemoryImage implements BlockDevice {
+  private static final byte[] ZEROES = new byte[1 << 17];
+
   private final byte[] head;
   private final long size;
   private final BlockSizes sizes;
+  private long bytesRead;
 
   MemoryImage(byte[] head, long size, int minimumBlock) {
     this.head = head;
     this.size = size / minimumBlock * minimumBlock;
-    this.sizes = new BlockSizes(minimumBlock, 4096, 1 << 17);
+    this.sizes = new BlockSizes(minimumBlock, Math.max(4096, minimumBlock), ZEROES.length);
   }
 
   MemoryImage(byte[] image) {
     this(image, image.length, 512);
+  }
+
+  /** All bytes that were asked for so far. */
+  long bytesRead() {
+    return bytesRead;
   }
 
   @Override
@@ -62,13 +70,12 @@ final class MemoryImage implements BlockDevice {
       throw new DeviceException(
           IoFailure.INVALID, "bad request: %s bytes at %s of %s".formatted(length, offset, size));
     }
+    bytesRead += length;
     int stored = Math.clamp(head.length - offset, 0, length);
     if (stored > 0) {
       into.put(head, (int) offset, stored);
     }
-    for (int i = stored; i < length; i++) {
-      into.put((byte) 0);
-    }
+    into.put(ZEROES, 0, length - stored);
   }
 
   @Override
