@@ -67,6 +67,17 @@ public record BitmapGeometry(long syncSizeSectors, long chunkBytes) {
     return chunks() <= MAX_CHUNKS;
   }
 
+  /**
+   * This geometry.
+   *
+   * @throws IllegalArgumentException if it has more chunks than are supported; the message names
+   *     the smallest chunk size that works
+   */
+  public BitmapGeometry requireSupported() {
+    checkArgument(isSupported(), "%s", tooManyChunks());
+    return this;
+  }
+
   /** Why this geometry is not supported, and what would be, for people. */
   String tooManyChunks() {
     return "a bitmap of %s chunks is not supported, at most %s are: take chunks of at least %s bytes"

@@ -78,7 +78,12 @@ class BitmapGeometryTest {
         .isEqualTo(
             "a bitmap of 32212254720 chunks is not supported, at most 268435456 are: take chunks"
                 + " of at least 65536 bytes");
-    assertThat(new BitmapGeometry(15 * TIB_SECTORS, 65536).isSupported()).isTrue();
+    assertThatIllegalArgumentException()
+        .isThrownBy(geometry::requireSupported)
+        .withMessage(geometry.tooManyChunks());
+    var supported = new BitmapGeometry(15 * TIB_SECTORS, 65536);
+    assertThat(supported.isSupported()).isTrue();
+    assertThat(supported.requireSupported()).isSameAs(supported);
     assertThat(new BitmapGeometry(15 * TIB_SECTORS, 32768).isSupported()).isFalse();
     assertThat(BitmapGeometry.smallestChunkBytes(1)).isEqualTo(512);
   }
