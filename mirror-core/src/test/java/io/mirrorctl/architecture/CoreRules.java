@@ -89,6 +89,7 @@ public final class CoreRules {
                     .dependOnClassesThat()
                     .resideInAPackage("java.nio.channels..")))
         .add(EnvRules.time(root, "core"))
+        .add(EnvRules.parking(root, "core"))
         .add(EnvRules.chance(root, "core"))
         .add(EnvRules.threads(root, "core"))
         .build();

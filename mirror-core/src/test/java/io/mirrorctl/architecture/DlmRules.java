@@ -57,6 +57,7 @@ public final class DlmRules {
                 .resideInAPackage(dlm + "zookeeper..")),
         CoreRules.noCycles(root, "dlm"),
         EnvRules.time(root, "dlm"),
+        EnvRules.parking(root, "dlm"),
         EnvRules.chance(root, "dlm"),
         EnvRules.threads(root, "dlm", "dlm.zookeeper"));
   }

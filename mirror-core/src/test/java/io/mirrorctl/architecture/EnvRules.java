@@ -54,7 +54,6 @@ final class EnvRules {
         source(System.class, "nanoTime", "currentTimeMillis")
             .or(source(Thread.class, "sleep"))
             .or(source(TimeUnit.class, "sleep"))
-            .or(source(LockSupport.class, "parkNanos", "parkUntil"))
             .or(source(Ticker.class, "systemTicker"))
             .or(
                 source(Stopwatch.class, "createStarted", "createUnstarted")
@@ -77,6 +76,16 @@ final class EnvRules {
             .or(now(ZonedDateTime.class))
             .or(source(Date.class, "<init>").and(withoutParameters()))
             .or(source(Calendar.class, "getInstance")));
+  }
+
+  /** The node process may let its own threads idle; what a simulation drives may not. */
+  static Rule parking(String root, String module, String... exempt) {
+    return rule(
+        "no thread of " + module + " is parked for a time",
+        root,
+        module,
+        exempt,
+        source(LockSupport.class, "parkNanos", "parkUntil"));
   }
 
   static Rule chance(String root, String module, String... exempt) {

@@ -46,6 +46,7 @@ class RulesBiteTest {
     found.put("core opens no sockets", List.of("OutsideSins.address()", "OutsideSins.socket()"));
     found.put("only core.block uses channels", List.of("OutsideSins.file("));
     found.put("time in core comes from Env", methodsOf("TimeSins"));
+    found.put("no thread of core is parked for a time", methodsOf("ParkSins"));
     found.put("chance in core comes from Env", methodsOf("ChanceSins"));
     found.put("threads in core come from Env", methodsOf("ThreadSins"));
     found.put("only dlm.zookeeper knows ZooKeeper", List.of("dlm.cluster.KnowsZooKeeper"));
@@ -68,6 +69,7 @@ class RulesBiteTest {
             part("dlm", "cluster")));
     found.put("packages of dlm do not use each other in a circle", List.of("Slice message"));
     found.put("time in dlm comes from Env", List.of("dlm.cluster.OwnClock.time()"));
+    found.put("no thread of dlm is parked for a time", List.of("dlm.cluster.OwnClock.park()"));
     found.put("chance in dlm comes from Env", List.of("dlm.cluster.OwnClock.chance()"));
     found.put("threads in dlm come from Env", List.of("dlm.cluster.OwnClock.thread()"));
     found.put(
