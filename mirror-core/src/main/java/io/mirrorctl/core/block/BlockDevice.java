@@ -34,6 +34,14 @@ public interface BlockDevice extends Closeable {
   /** The size in bytes, a multiple of {@link BlockSizes#minimum()}. */
   long sizeBytes();
 
+  /**
+   * Looks at the storage again, which may have grown since it was opened, and returns {@link
+   * #sizeBytes} as it is from then on. Never makes a device smaller.
+   */
+  default long remeasure() throws IOException {
+    return sizeBytes();
+  }
+
   /** The request sizes this device takes. */
   BlockSizes blockSizes();
 

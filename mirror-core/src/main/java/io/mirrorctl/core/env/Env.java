@@ -1,11 +1,11 @@
 package io.mirrorctl.core.env;
 
 import com.google.common.base.Ticker;
-import java.time.Duration;
+import java.security.SecureRandom;
 import java.time.InstantSource;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
 
@@ -16,26 +16,30 @@ import java.util.random.RandomGenerator;
  * @param wallClock calendar time, for superblocks
  * @param random for UUIDs and jitter
  * @param io runs blocking device I/O; must never queue a task behind another that blocks
+ * @param timer starts things later; its tasks must not block
  */
-public record Env(Ticker ticker, InstantSource wallClock, RandomGenerator random, Executor io) {
+public record Env(
+    Ticker ticker,
+    InstantSource wallClock,
+    RandomGenerator random,
+    Executor io,
+    ScheduledExecutorService timer) {
+
+  private static final Executor IO =
+      Executors.newCachedThreadPool(
+          Thread.ofPlatform().name("mirror-io-", 0).daemon(true).factory());
+
+  private static final ScheduledExecutorService TIMER =
+      Executors.newSingleThreadScheduledExecutor(
+          Thread.ofPlatform().name("mirror-timer").daemon(true).factory());
 
   /** The machine's own clock, threads and chance. */
   public static Env system() {
-    return new Env(
-        Ticker.systemTicker(), InstantSource.system(), new java.security.SecureRandom(), IO);
+    return new Env(Ticker.systemTicker(), InstantSource.system(), new SecureRandom(), IO, TIMER);
   }
-
-  private static final ExecutorService IO =
-      Executors.newCachedThreadPool(
-          Thread.ofPlatform().name("mirror-io-", 0).daemon(true).factory());
 
   /** Milliseconds of monotonic time. */
   public long millis() {
     return TimeUnit.NANOSECONDS.toMillis(ticker.read());
-  }
-
-  /** Waits, unless interrupted. */
-  public void sleep(Duration time) throws InterruptedException {
-    Thread.sleep(time);
   }
 }

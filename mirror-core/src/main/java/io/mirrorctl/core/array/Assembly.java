@@ -1,0 +1,296 @@
+package io.mirrorctl.core.array;
+
+import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.format.BadBlockLog;
+import io.mirrorctl.core.format.BadBlockLogRead;
+import io.mirrorctl.core.format.BitmapGeometry;
+import io.mirrorctl.core.format.BitmapHeader;
+import io.mirrorctl.core.format.BitmapHeaderRead;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.SlotImage;
+import io.mirrorctl.core.format.Superblock;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What the disks say when an array is assembled: who its members are, and the state of its bitmap.
+ * Bits are taken from in-sync members only, and from all of them: one bit too many costs a copy,
+ * one too few costs data.
+ */
+final class Assembly {
+  private static final int MAX_MEMBERS = 8;
+  private static final long DEFAULT_CHUNK_BYTES = 64L << 20;
+
+  private final AssemblyPlan plan;
+  private final BitmapKind kind;
+  private final MemberSet members;
+  private final BitmapHeader header;
+  private final boolean bitmapLost;
+
+  private Assembly(
+      AssemblyPlan plan,
+      BitmapKind kind,
+      MemberSet members,
+      BitmapHeader header,
+      boolean bitmapLost) {
+    this.plan = plan;
+    this.kind = kind;
+    this.members = members;
+    this.header = header;
+    this.bitmapLost = bitmapLost;
+  }
+
+  static Assembly read(List<? extends BlockDevice> devices, ArrayOptions options)
+      throws IOException {
+    List<Candidate> candidates = new ArrayList<>();
+    for (BlockDevice device : devices) {
+      candidates.add(Candidate.read(device));
+    }
+    AssemblyPlan plan = AssemblyPlan.of(candidates, options.run());
+    Superblock freshest = plan.freshest();
+    if (freshest.raidDisks() > MAX_MEMBERS) {
+      throw ArrayException.failed(
+          "the array has %d members, more than %d are not supported"
+              .formatted(freshest.raidDisks(), MAX_MEMBERS));
+    }
+    BitmapKind kind = kind(plan);
+    if (kind == BitmapKind.CLUSTERED && !options.force() && !options.readOnly()) {
+      throw ArrayException.refused(
+          "the array is clustered and other nodes may be using it; --force takes it for this node"
+              + " alone, which destroys data if another node writes to it meanwhile");
+    }
+    BitmapHeader header = kind == BitmapKind.NONE ? null : usableHeader(plan, kind);
+    boolean lost = kind != BitmapKind.NONE && header == null;
+    return new Assembly(
+        plan, kind, members(plan), header != null ? header : newHeader(plan, kind), lost);
+  }
+
+  private static BitmapKind kind(AssemblyPlan plan) {
+    BitmapKind kind = BitmapKind.NONE;
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      if (place.isInSync() && place.candidate().metadata().bitmapKind() != BitmapKind.NONE) {
+        kind = place.candidate().metadata().bitmapKind();
+      }
+    }
+    return kind;
+  }
+
+  private static MemberSet members(AssemblyPlan plan) throws ArrayException {
+    ImmutableList.Builder<Leg> legs = ImmutableList.builder();
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      Candidate candidate = place.candidate();
+      legs.add(new Leg(member(candidate), place.role(), place.state()));
+    }
+    Superblock freshest = plan.freshest();
+    return new MemberSet(legs.build(), freshest.raidDisks(), freshest.size(), freshest.events());
+  }
+
+  static Member member(Candidate candidate) throws ArrayException {
+    BadBlockLog log =
+        switch (candidate.metadata().badBlockLog()) {
+          case BadBlockLogRead.Valid valid -> valid.log();
+          case BadBlockLogRead.Absent _ -> BadBlockLog.EMPTY;
+          case BadBlockLogRead.Corrupt corrupt ->
+              throw ArrayException.failed(
+                  "%s: its bad-block log is corrupt (%s is %s), so any of its sectors may be bad; leave the disk out and add it again"
+                      .formatted(candidate.disk(), corrupt.field(), corrupt.found()));
+        };
+    return new Member(candidate.device(), candidate.superblock(), new BadBlocks(log));
+  }
+
+  /** The header of slot 0 of an in-sync member whose bitmap has all its events, or null. */
+  private static BitmapHeader usableHeader(AssemblyPlan plan, BitmapKind kind) {
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      if (place.isInSync() && isUsable(place.candidate(), 0, kind)) {
+        return ((BitmapHeaderRead.Valid) place.candidate().metadata().bitmapHeaders().getFirst())
+            .header();
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Whether a member's copy of a slot may be believed. A bitmap with fewer events than its
+   * superblock missed updates; clustered slots lag by design.
+   */
+  private static boolean isUsable(Candidate candidate, int slot, BitmapKind kind) {
+    List<BitmapHeaderRead> headers = candidate.metadata().bitmapHeaders();
+    if (slot >= headers.size() || !(headers.get(slot) instanceof BitmapHeaderRead.Valid valid)) {
+      return false;
+    }
+    BitmapHeader found = valid.header();
+    return !found.isStale()
+        && found.uuid().equals(candidate.superblock().setUuid())
+        && (kind == BitmapKind.CLUSTERED || found.events() >= candidate.superblock().events());
+  }
+
+  private static BitmapHeader newHeader(AssemblyPlan plan, BitmapKind kind) {
+    Superblock freshest = plan.freshest();
+    return BitmapHeader.builder()
+        .version(
+            kind == BitmapKind.CLUSTERED
+                ? BitmapHeader.VERSION_CLUSTERED
+                : BitmapHeader.VERSION_INTERNAL)
+        .uuid(freshest.setUuid())
+        .events(freshest.events())
+        .eventsCleared(freshest.events())
+        .syncSize(freshest.size())
+        .chunksize(chunkThatFits(plan))
+        .daemonSleep(5)
+        .clusterName("")
+        .build();
+  }
+
+  /** For a bitmap that is made anew in the old one's room, or in memory only. */
+  private static long chunkThatFits(AssemblyPlan plan) {
+    Superblock freshest = plan.freshest();
+    long chunk = DEFAULT_CHUNK_BYTES;
+    long room =
+        (freshest.dataOffset() - freshest.superOffset() - freshest.bitmapOffset())
+            * SectorRange.SECTOR_BYTES;
+    while (new BitmapGeometry(freshest.size(), chunk).strideBytes() > room) {
+      chunk *= 2;
+    }
+    return chunk;
+  }
+
+  AssemblyPlan plan() {
+    return plan;
+  }
+
+  BitmapKind kind() {
+    return kind;
+  }
+
+  MemberSet members() {
+    return members;
+  }
+
+  /** The header for this node's slot, for the size that the superblocks say. */
+  BitmapHeader header() {
+    return header.syncSize() == members.sizeSectors()
+        ? header
+        : header.toBuilder().syncSize(members.sizeSectors()).build();
+  }
+
+  BitmapGeometry geometry() {
+    return new BitmapGeometry(members.sizeSectors(), header.chunksize());
+  }
+
+  /** The largest sector of all members: smaller requests are read, changed and written. */
+  int unit() {
+    return members.legs().stream()
+        .mapToInt(leg -> leg.member().device().blockSizes().minimum())
+        .max()
+        .orElseThrow();
+  }
+
+  /** There is a bitmap but none that may be believed: everything is resynced. */
+  boolean isBitmapLost() {
+    return bitmapLost;
+  }
+
+  SectorRange wholeArray() {
+    return new SectorRange(0, members.sizeSectors());
+  }
+
+  /**
+   * Every bit of every slot that an in-sync member has; without a bitmap all that resync_offset
+   * does not vouch for.
+   */
+  void loadBits(WriteIntentBitmap bitmap, int slot) throws IOException {
+    if (kind == BitmapKind.NONE) {
+      long from = plan.freshest().resyncOffset();
+      if (Long.compareUnsigned(from, members.sizeSectors()) < 0) {
+        bitmap.markNeeded(new SectorRange(from, members.sizeSectors()));
+      }
+      return;
+    }
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      if (place.isInSync()) {
+        loadSlots(place.candidate(), bitmap);
+      }
+    }
+  }
+
+  private void loadSlots(Candidate candidate, WriteIntentBitmap bitmap) throws IOException {
+    for (int slot = 0; slot < slots(); slot++) {
+      if (isUsable(candidate, slot, kind)) {
+        loadSlot(candidate, slot, bitmap);
+      }
+    }
+  }
+
+  /** A slot made for another size counts as far as it goes; what is beyond is needed. */
+  static void loadSlot(Candidate candidate, int slot, WriteIntentBitmap bitmap) throws IOException {
+    SlotImage image = candidate.metadata().readSlot(candidate.device(), slot);
+    BitmapGeometry now = bitmap.geometry();
+    if (image.geometry().equals(now)) {
+      bitmap.load(image.bits());
+      return;
+    }
+    byte[] fitted = new byte[Math.toIntExact(now.bitmapBytes())];
+    if (image.geometry().chunkBytes() == now.chunkBytes()) {
+      ByteBuffer bits = image.bits();
+      int known = Math.min(fitted.length, bits.remaining());
+      bits.get(fitted, 0, known);
+      Arrays.fill(fitted, Math.max(0, known - 1), fitted.length, (byte) 0xFF);
+    } else {
+      Arrays.fill(fitted, (byte) 0xFF);
+    }
+    bitmap.load(ByteBuffer.wrap(fitted));
+  }
+
+  private int slots() {
+    return kind == BitmapKind.CLUSTERED ? header.nodes() : 1;
+  }
+
+  /** This node's slot holds their bits durably: the other slots become empty (trap T8, D8). */
+  void clearAdoptedSlots(MemberWrites writes, int own) throws IOException {
+    for (int slot = 0; slot < slots(); slot++) {
+      if (slot != own) {
+        clearSlot(writes, slot);
+      }
+    }
+  }
+
+  private void clearSlot(MemberWrites writes, int slot) throws IOException {
+    BitmapHeader cleared = headerOf(slot);
+    writes.toReceivers(leg -> {
+      BlockDevice device = leg.member().device();
+      EmptySlot.write(
+          device, SlotStorage.area(leg.member().superblock(), geometry(), slots()), slot, cleared);
+      device.flush();
+    });
+  }
+
+  /** As found on an in-sync member; where none can be read, made from slot 0's. */
+  private BitmapHeader headerOf(int slot) {
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      List<BitmapHeaderRead> headers = place.candidate().metadata().bitmapHeaders();
+      if (place.isInSync()
+          && slot < headers.size()
+          && headers.get(slot) instanceof BitmapHeaderRead.Valid valid) {
+        return valid.header().toBuilder().syncSize(members.sizeSectors()).build();
+      }
+    }
+    return header.toBuilder().events(0).eventsCleared(0).syncSize(members.sizeSectors()).build();
+  }
+
+  static void closeAll(List<? extends Closeable> devices, Throwable reason) {
+    for (Closeable device : devices) {
+      try {
+        device.close();
+      } catch (IOException e) {
+        reason.addSuppressed(e);
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.format.Superblock;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One disk of an array: its device and what its superblock says of the disk alone. Offsets here are
+ * bytes of the array; the data area begins at the superblock's data_offset.
+ *
+ * <p>Threading: any thread. What the disk is to the array is not here but in its {@link Leg}.
+ */
+final class Member {
+  private final BlockDevice device;
+  private final BadBlocks badBlocks;
+  private final AtomicInteger readErrors = new AtomicInteger();
+  private final AtomicInteger correctedReads = new AtomicInteger();
+  private volatile Superblock superblock;
+
+  Member(BlockDevice device, Superblock superblock, BadBlocks badBlocks) {
+    this.device = device;
+    this.superblock = superblock;
+    this.badBlocks = badBlocks;
+  }
+
+  /** The path or URL under which this node knows the disk. */
+  String disk() {
+    return device.name();
+  }
+
+  BlockDevice device() {
+    return device;
+  }
+
+  UUID uuid() {
+    return superblock.deviceUuid();
+  }
+
+  int devNumber() {
+    return superblock.devNumber();
+  }
+
+  /** As last read from or written to this disk. */
+  Superblock superblock() {
+    return superblock;
+  }
+
+  void superblock(Superblock written) {
+    superblock = written;
+  }
+
+  boolean isWriteMostly() {
+    return superblock.isWriteMostly();
+  }
+
+  BadBlocks badBlocks() {
+    return badBlocks;
+  }
+
+  /** Read errors seen since assembly. */
+  AtomicInteger readErrors() {
+    return readErrors;
+  }
+
+  /** A read error was mended; the superblock counts it at its next write. */
+  void readCorrected() {
+    correctedReads.incrementAndGet();
+  }
+
+  int takeCorrectedReads() {
+    return correctedReads.getAndSet(0);
+  }
+
+  boolean canRead(long offset, long length) {
+    return badBlocks.isEmpty() || !badBlocks.overlap(onDevice(offset, length));
+  }
+
+  void read(long offset, ByteBuffer into) throws IOException {
+    device.read(place(offset), into);
+  }
+
+  void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
+    int length = from.remaining();
+    device.write(place(offset), from, options);
+    badBlocks.written(onDevice(offset, length));
+  }
+
+  void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
+    device.writeZeroes(place(offset), length, options);
+    badBlocks.written(onDevice(offset, length));
+  }
+
+  void discard(long offset, long length, Set<WriteOption> options) throws IOException {
+    device.discard(place(offset), length, options);
+  }
+
+  void flush() throws IOException {
+    device.flush();
+  }
+
+  List<BlockDevice.Extent> extents(long offset, long length) throws IOException {
+    return device.extents(place(offset), length);
+  }
+
+  boolean discardsToZeroes() {
+    return device.features().contains(DeviceFeature.DISCARD_ZEROES);
+  }
+
+  private long place(long offset) {
+    return superblock.dataOffset() * SectorRange.SECTOR_BYTES + offset;
+  }
+
+  private SectorRange onDevice(long offset, long length) {
+    return SectorRange.coveringBytes(place(offset), length);
+  }
+
+  @Override
+  public String toString() {
+    return disk();
+  }
+}

@@ -1,0 +1,123 @@
+package io.mirrorctl.core.array;
+
+import static com.google.common.collect.ImmutableList.toImmutableList;
+
+import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.VolatileDevice;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Brings an operation to every member that receives writes, and deals with those that fail
+ * (decision D6): a member that failed what an in-sync member could do is condemned; where no
+ * in-sync member could do it, nobody is failed and the caller gets the error.
+ */
+final class MemberWrites {
+  private final Membership membership;
+  private final IoGate gate;
+  private final Env env;
+  private final Consumer<ArrayEvent> events;
+
+  MemberWrites(Membership membership, IoGate gate, Env env, Consumer<ArrayEvent> events) {
+    this.membership = membership;
+    this.gate = gate;
+    this.env = env;
+    this.events = events;
+  }
+
+  /**
+   * Returns when the operation is done on every receiving member and the loss of those that failed
+   * is recorded, so that it may be acknowledged.
+   */
+  void acknowledgeable(Legs.LegOperation operation) throws IOException {
+    Set<Member> done = new HashSet<>(4);
+    while (attempt(operation, done) || membership.isUnsettled()) {
+      membership.awaitSettled();
+    }
+  }
+
+  /** As {@link #acknowledgeable}, but does not wait until losses are recorded. */
+  void toReceivers(Legs.LegOperation operation) throws IOException {
+    Set<Member> done = new HashSet<>(4);
+    boolean again = true;
+    while (again) {
+      again = attempt(operation, done);
+    }
+  }
+
+  /**
+   * Tries the receiving members that have not done it.
+   *
+   * @return whether another attempt is needed
+   */
+  private boolean attempt(Legs.LegOperation operation, Set<Member> done) throws IOException {
+    List<Legs.Failure> failures;
+    boolean survives;
+    gate.enter();
+    try {
+      List<Leg> targets = targets(done);
+      if (targets.isEmpty()) {
+        return false;
+      }
+      failures = Legs.run(targets, operation, env.io());
+      for (Leg leg : targets) {
+        done.add(leg.member());
+      }
+      failures.forEach(failure -> done.remove(failure.leg().member()));
+      survives =
+          membership.current().inSync().stream().anyMatch(leg -> done.contains(leg.member()));
+    } finally {
+      gate.exit();
+    }
+    if (failures.isEmpty()) {
+      return false;
+    }
+    if (!survives && !restarted(failures)) {
+      throw failures.getFirst().cause();
+    }
+    failures.forEach(this::lose);
+    return true;
+  }
+
+  private ImmutableList<Leg> targets(Set<Member> done) {
+    ImmutableList<Leg> receiving = membership.current().receiving();
+    if (done.isEmpty() && !membership.isUnsettled()) {
+      return receiving;
+    }
+    return receiving.stream()
+        .filter(leg -> !done.contains(leg.member()) && !membership.isCondemned(leg.member()))
+        .collect(toImmutableList());
+  }
+
+  /**
+   * Whether each failing member only asks to be told that its loss of unflushed writes is known.
+   */
+  private static boolean restarted(List<Legs.Failure> failures) {
+    return failures.stream()
+        .allMatch(f -> DeviceException.kindOf(f.cause()) == IoFailure.VOLATILE_LOSS);
+  }
+
+  /** Stops using a member, or, if it is the last, tells its device that the loss is known. */
+  void lose(Legs.Failure failure) {
+    Member member = failure.leg().member();
+    if (DeviceException.kindOf(failure.cause()) != IoFailure.VOLATILE_LOSS) {
+      membership.condemn(member, new MemberState.Faulty(failure.cause().getMessage()));
+      return;
+    }
+    boolean replacement =
+        failure.leg().state() instanceof MemberState.Recovering r && r.replacement();
+    boolean byBitmap = !(failure.leg().state() instanceof MemberState.Recovering r) || r.byBitmap();
+    boolean condemned =
+        membership.condemn(member, new MemberState.Recovering(0, byBitmap, replacement));
+    if (!condemned && member.device() instanceof VolatileDevice device) {
+      events.accept(new ArrayEvent.UnflushedWritesLost(member.disk()));
+      device.acknowledgeLoss();
+    }
+  }
+}

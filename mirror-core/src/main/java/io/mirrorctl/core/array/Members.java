@@ -1,0 +1,334 @@
+package io.mirrorctl.core.array;
+
+import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapArea;
+import io.mirrorctl.core.format.BitmapGeometry;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.ForeignData;
+import io.mirrorctl.core.format.Superblock;
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Disk management of one array: add, fail, remove, re-add, replace, grow. Disks are named as in
+ * {@link BlockDevice#name}. Each call returns when the change is durable; recovery goes on after
+ * it.
+ *
+ * <p>Failure: {@link ArrayException}; nothing was changed then.
+ */
+public final class Members {
+  private static final int MAX_MEMBERS = 8;
+
+  private final Membership membership;
+  private final MirrorArray array;
+  private final NewMember newMember;
+
+  Members(Membership membership, MirrorArray array, Env env) {
+    this.membership = membership;
+    this.array = array;
+    this.newMember = new NewMember(array, env);
+  }
+
+  /** Stops using a member. The last in-sync member is refused. */
+  public void fail(String disk) throws IOException {
+    Leg leg = find(disk);
+    if (leg.isFaulty()) {
+      return;
+    }
+    array.change(set -> {
+      Leg now = set.find(leg.member()).orElse(leg);
+      if (now.isInSync() && set.inSync().size() == 1) {
+        throw ArrayException.refused(
+            disk + " is the last in-sync member; without it the array has no data");
+      }
+      return set.with(leg.member(), l -> l.with(new MemberState.Faulty("failed by the operator")));
+    });
+  }
+
+  /** Lets go of a faulty member or a spare; its device is closed. */
+  public void remove(String disk) throws IOException {
+    Leg leg = find(disk);
+    array.change(set -> {
+      if (set.find(leg.member()).orElse(leg).receives()) {
+        throw ArrayException.failed(
+            disk + " is in use (" + leg.state().word() + "); fail it first");
+      }
+      return set.minus(leg.member());
+    });
+    leg.member().device().close();
+    array.happened(new ArrayEvent.MemberRemoved(disk));
+  }
+
+  /**
+   * Adds a disk: as a member where a role is vacant, else as a spare. A former member of the array
+   * is re-added. The device belongs to the array from then on; if this fails it is still the
+   * caller's.
+   *
+   * @param force also if the disk holds other data, which is lost
+   */
+  public void add(BlockDevice device, boolean force) throws IOException {
+    checkUnknown(device);
+    Optional<Candidate> former = formerMember(device);
+    if (former.isPresent() && !force) {
+      reAdd(former.get(), null);
+      return;
+    }
+    Member member = newMember.prepare(device, force);
+    array.change(set -> set.plus(new Leg(member, -1, new MemberState.Spare())));
+  }
+
+  /** Takes a faulty member of this array back. */
+  public void reAdd(String disk) throws IOException {
+    Leg leg = find(disk);
+    if (!leg.isFaulty()) {
+      throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
+    }
+    reAdd(Candidate.read(leg.member().device()), leg.member());
+  }
+
+  /**
+   * Takes a disk back that was a member before; the device belongs to the array from then on. Only
+   * what changed since is copied, if the bitmap still knows it, else everything.
+   */
+  public void reAdd(BlockDevice device) throws IOException {
+    checkUnknown(device);
+    reAdd(
+        formerMember(device)
+            .orElseThrow(() ->
+                ArrayException.failed(
+                    device.name() + " was never a member of this array; use add")),
+        null);
+  }
+
+  /** Fills a new disk from the others while the old member stays in use, then takes it over. */
+  public void replace(String oldDisk, BlockDevice device, boolean force) throws IOException {
+    checkUnknown(device);
+    checkReplaceable(find(oldDisk), oldDisk);
+    Member member = newMember.prepare(device, force);
+    Leg old = find(oldDisk);
+    array.change(
+        set -> replacing(set.plus(new Leg(member, -1, new MemberState.Spare())), old, member));
+  }
+
+  /** As {@link #replace(String, BlockDevice, boolean)}, with a spare the array has already. */
+  public void replaceWithSpare(String oldDisk, String spare) throws IOException {
+    Leg old = find(oldDisk);
+    checkReplaceable(old, oldDisk);
+    Leg with = find(spare);
+    array.change(set -> replacing(set, old, with.member()));
+  }
+
+  private static void checkReplaceable(Leg old, String disk) throws ArrayException {
+    if (!old.isInSync()) {
+      throw ArrayException.failed(
+          disk
+              + " is "
+              + old.state().word()
+              + "; only an in-sync member can be replaced, else add");
+    }
+  }
+
+  private static MemberSet replacing(MemberSet set, Leg old, Member with) throws ArrayException {
+    Leg now = set.find(old.member()).orElse(old);
+    boolean taken =
+        set.receiving().stream().anyMatch(leg -> leg.role() == now.role() && leg.isRecovering());
+    Leg spare = set.find(with).orElse(null);
+    if (!now.isInSync() || taken) {
+      throw ArrayException.failed(old.member() + " is being replaced already or no longer in sync");
+    }
+    if (spare == null || !(spare.state() instanceof MemberState.Spare)) {
+      throw ArrayException.failed(with + " is not a spare");
+    }
+    return set.with(
+        with, _ -> new Leg(with, now.role(), new MemberState.Recovering(0, false, true)));
+  }
+
+  /** Sets how many members the array is to have; spares take new roles. */
+  public void growMembers(int count) throws IOException {
+    if (count < 1 || count > MAX_MEMBERS) {
+      throw ArrayException.failed("an array has 1 to %d members".formatted(MAX_MEMBERS));
+    }
+    array.change(set -> withRaidDisks(set, count));
+  }
+
+  private static MemberSet withRaidDisks(MemberSet set, int count) throws ArrayException {
+    if (count >= set.raidDisks()) {
+      return set.withRaidDisks(count);
+    }
+    List<Leg> active = set.receiving().stream().sorted(Comparator.comparingInt(Leg::role)).toList();
+    if (active.size() > count) {
+      throw ArrayException.failed(
+          "%d members are in use; fail and remove %d first"
+              .formatted(active.size(), active.size() - count));
+    }
+    ImmutableList<Leg> moved =
+        set.legs().stream()
+            .map(leg ->
+                leg.receives() ? new Leg(leg.member(), active.indexOf(leg), leg.state()) : leg)
+            .collect(ImmutableList.toImmutableList());
+    return new MemberSet(moved, count, set.sizeSectors(), set.events());
+  }
+
+  /** The largest size the members allow, in sectors; devices that have grown are measured again. */
+  public long largestSize() throws IOException {
+    long largest = Long.MAX_VALUE;
+    for (Leg leg : membership.current().legs()) {
+      if (!leg.isFaulty()) {
+        long device = leg.member().device().remeasure() / SectorRange.SECTOR_BYTES;
+        largest = Math.min(largest, device - leg.member().superblock().dataOffset());
+      }
+    }
+    long step = Math.max(2, array.unit() / SectorRange.SECTOR_BYTES);
+    return largest / step * step;
+  }
+
+  /**
+   * Sets the array's size.
+   *
+   * @param sectors at most {@link #largestSize}
+   * @param force also if it gets smaller, which loses what lies behind
+   */
+  public void growSize(long sectors, boolean force) throws IOException {
+    long largest = largestSize();
+    MemberSet set = membership.current();
+    if (sectors > largest) {
+      throw ArrayException.failed(
+          "%d sectors do not fit: the smallest member has room for %d".formatted(sectors, largest));
+    }
+    if (sectors < set.sizeSectors() && !force) {
+      throw ArrayException.refused(
+          "the array has %d sectors; making it smaller loses what lies behind sector %d"
+              .formatted(set.sizeSectors(), sectors));
+    }
+    WriteIntentBitmap bitmap = array.bitmap();
+    BitmapGeometry next = new BitmapGeometry(sectors, bitmap.geometry().chunkBytes());
+    checkBitmapFits(set, next);
+    if (sectors >= set.sizeSectors()) {
+      resize(bitmap, next);
+      array.change(now -> now.withSize(sectors));
+    } else {
+      array.change(now -> now.withSize(sectors));
+      resize(bitmap, next);
+    }
+  }
+
+  private void resize(WriteIntentBitmap bitmap, BitmapGeometry next) throws IOException {
+    array.storage().geometry(next);
+    bitmap.resize(next);
+  }
+
+  private void checkBitmapFits(MemberSet set, BitmapGeometry next) throws ArrayException {
+    if (array.kind() == BitmapKind.NONE) {
+      return;
+    }
+    boolean sameStride = next.strideBytes() == array.bitmap().geometry().strideBytes();
+    for (Leg leg : set.legs()) {
+      Superblock own = leg.member().superblock();
+      BitmapArea area = SlotStorage.area(own, next, 1);
+      long limit =
+          own.bblogSize() > 0 && own.superOffset() + own.bblogOffset() > area.startSector()
+              ? own.superOffset() + own.bblogOffset()
+              : own.dataOffset();
+      boolean fits =
+          array.kind() == BitmapKind.CLUSTERED ? sameStride : area.range().end() <= limit;
+      if (!fits && !sameStride) {
+        throw ArrayException.failed(
+            ("the bitmap of %d chunks does not fit before the data of %s; recreate it with a larger"
+                    + " chunk (now %d bytes)")
+                .formatted(next.chunks(), leg.member().disk(), next.chunkBytes()));
+      }
+    }
+  }
+
+  private void reAdd(Candidate candidate, Member attached) throws IOException {
+    Superblock own = candidate.superblock();
+    MemberSet set = membership.current();
+    boolean alone =
+        set.inSync().stream()
+            .allMatch(leg -> own.roleOf(leg.member().devNumber()) == Superblock.ROLE_FAULTY);
+    if (alone) {
+      throw ArrayException.refused(
+          candidate.disk()
+              + " went on without this array's members and may hold newer data; zero-superblock it"
+              + " and add it if that data is not wanted");
+    }
+    int role = vacantRole(set, own.role());
+    if (role < 0) {
+      throw ArrayException.failed(
+          candidate.disk() + ": no role is vacant; zero-superblock it and add it as a spare");
+    }
+    boolean byBitmap = newMember.isKnownToBitmap(candidate);
+    Member member = newMember.returning(candidate, attached, byBitmap);
+    Leg leg = new Leg(member, role, new MemberState.Recovering(0, byBitmap, false));
+    array.change(now -> {
+      if (vacantRole(now, role) != role) {
+        throw ArrayException.failed("role " + role + " was taken meanwhile");
+      }
+      MemberSet without = attached == null ? now : now.minus(attached);
+      return without.plus(leg);
+    });
+  }
+
+  /** The wanted role if nobody fills it, else the first that nobody fills; -1 if there is none. */
+  private static int vacantRole(MemberSet set, int wanted) {
+    boolean[] taken = new boolean[set.raidDisks()];
+    set.receiving().forEach(leg -> taken[leg.role()] = true);
+    if (wanted >= 0 && wanted < taken.length && !taken[wanted]) {
+      return wanted;
+    }
+    for (int role = 0; role < taken.length; role++) {
+      if (!taken[role]) {
+        return role;
+      }
+    }
+    return -1;
+  }
+
+  private Optional<Candidate> formerMember(BlockDevice device) throws IOException {
+    if (ForeignData.find(device).isEmpty()) {
+      return Optional.empty();
+    }
+    Candidate candidate;
+    try {
+      candidate = Candidate.read(device);
+    } catch (ArrayException notAMember) {
+      return Optional.empty();
+    }
+    boolean ours =
+        candidate.superblock().setUuid().equals(anySuperblock().setUuid())
+            && candidate.superblock().isActive();
+    return ours ? Optional.of(candidate) : Optional.empty();
+  }
+
+  private Superblock anySuperblock() {
+    return membership.current().inSync().getFirst().member().superblock();
+  }
+
+  private void checkUnknown(BlockDevice device) throws ArrayException {
+    if (membership.current().legs().stream()
+        .anyMatch(leg -> leg.member().disk().equals(device.name()))) {
+      throw ArrayException.failed(device.name() + " is in the array already");
+    }
+  }
+
+  private Leg find(String disk) throws ArrayException {
+    return membership.current().legs().stream()
+        .filter(leg -> leg.member().disk().equals(disk))
+        .findFirst()
+        .orElseThrow(() ->
+            ArrayException.failed(
+                "%s is not in array %s, which has %s"
+                    .formatted(
+                        disk,
+                        array.name(),
+                        membership.current().legs().stream()
+                            .map(leg -> leg.member().disk())
+                            .toList())));
+  }
+}

@@ -1,0 +1,302 @@
+package io.mirrorctl.core.array;
+
+import static com.google.common.collect.ImmutableList.toImmutableList;
+
+import com.google.common.util.concurrent.MoreExecutors;
+import com.google.common.util.concurrent.Uninterruptibles;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.VolatileDevice;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.FutureTask;
+
+/**
+ * The current {@link MemberSet} and the one way to change it (decision D6, invariants I5 and I11).
+ *
+ * <p>A change runs alone: the bitmap's header takes the new events, I/O is held, the superblocks
+ * with these events are made durable on every member that stays, the new set is taken into use, I/O
+ * runs again. A member that fails on the way is taken out in the same change, which then starts
+ * again.
+ *
+ * <p>A member that failed is <em>condemned</em> at once: nothing more is sent to it, and no write
+ * is acknowledged until a change has recorded its loss. The last in-sync member is never condemned.
+ *
+ * <p>Threading: any thread. Who holds a pass of the gate must not wait here.
+ */
+final class Membership {
+
+  /** How a change looks to the rest of the array. */
+  interface Durability {
+    /** Stores the events in this node's bitmap header; runs before I/O is held. */
+    void prepare(long events) throws IOException;
+
+    /** Writes superblocks; answers with the members that could not be written. */
+    List<Legs.Failure> writeSuperblocks(MemberSet next);
+
+    /** The set was switched; I/O is still held. */
+    void switched(MemberSet before, MemberSet after);
+  }
+
+  /** A change of the set; sees it without the condemned members. */
+  @FunctionalInterface
+  interface Step {
+    MemberSet apply(MemberSet set) throws IOException;
+  }
+
+  private final IoGate gate;
+  private final ClusterPort cluster;
+  private final Durability durability;
+  private final Executor changes;
+  private final Object condemnedLock = new Object();
+  private final Map<Member, Verdict> condemned = new HashMap<>();
+  private volatile boolean unsettled;
+  private boolean settling;
+  private IOException settleFailure;
+  private long settleAttempts;
+  private volatile MemberSet current;
+
+  private record Verdict(MemberState next) {}
+
+  Membership(MemberSet first, IoGate gate, ClusterPort cluster, Durability durability, Env env) {
+    this.current = first;
+    this.gate = gate;
+    this.cluster = cluster;
+    this.durability = durability;
+    this.changes = MoreExecutors.newSequentialExecutor(env.io());
+  }
+
+  MemberSet current() {
+    return current;
+  }
+
+  /** Whether a member is condemned and its loss not yet recorded. */
+  boolean isUnsettled() {
+    return unsettled;
+  }
+
+  boolean isCondemned(Member member) {
+    if (!unsettled) {
+      return false;
+    }
+    synchronized (condemnedLock) {
+      return condemned.containsKey(member);
+    }
+  }
+
+  /**
+   * Stops using a member; a change that records it is on its way when this returns true.
+   *
+   * @param next what the member becomes: faulty, or recovering when its unflushed writes were lost
+   * @return false if it is the last in-sync member, which stays
+   */
+  boolean condemn(Member member, MemberState next) {
+    synchronized (condemnedLock) {
+      Leg leg = current.find(member).orElse(null);
+      if (leg == null || leg.isFaulty() || condemned.containsKey(member)) {
+        return true;
+      }
+      boolean othersRemain =
+          current.inSync().stream()
+              .anyMatch(l -> l.member() != member && !condemned.containsKey(l.member()));
+      if (leg.isInSync() && !othersRemain) {
+        return false;
+      }
+      condemned.put(member, new Verdict(next));
+      unsettled = true;
+      requestSettling();
+      return true;
+    }
+  }
+
+  /** Returns when no member is condemned; throws if their loss cannot be recorded. */
+  void awaitSettled() throws IOException {
+    if (!unsettled) {
+      return;
+    }
+    synchronized (condemnedLock) {
+      requestSettling();
+      long attempt = settleAttempts;
+      try {
+        while (unsettled && (settling || settleAttempts == attempt)) {
+          condemnedLock.wait();
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException("interrupted while a member is being failed");
+      }
+      if (unsettled) {
+        throw new DeviceException(
+            IoFailure.OTHER,
+            "the loss of a member cannot be recorded: " + settleFailure.getMessage(),
+            settleFailure);
+      }
+    }
+  }
+
+  /** Makes one change; returns when it is durable and in use. Not to be called with a pass out. */
+  MemberSet change(Step step) throws IOException {
+    FutureTask<MemberSet> task = new FutureTask<>(() -> transact(step));
+    changes.execute(task);
+    try {
+      return Uninterruptibles.getUninterruptibly(task);
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case ArrayException known -> throw known;
+        case IOException io -> throw new IOException(io.getMessage(), io);
+        case Error error -> throw error;
+        case RuntimeException bug -> throw bug;
+        default -> throw new IllegalStateException(e.getCause());
+      }
+    }
+  }
+
+  private void requestSettling() {
+    if (settling || !unsettled) {
+      return;
+    }
+    settling = true;
+    changes.execute(() -> {
+      IOException failure = null;
+      try {
+        if (unsettled) {
+          transact(set -> set);
+        }
+      } catch (IOException e) {
+        failure = e;
+      } catch (RuntimeException | Error e) {
+        failure = new IOException("bug: " + e, e);
+      }
+      synchronized (condemnedLock) {
+        settling = false;
+        settleAttempts++;
+        settleFailure = failure;
+        if (failure == null && unsettled) {
+          requestSettling();
+        }
+        condemnedLock.notifyAll();
+      }
+    });
+  }
+
+  private MemberSet transact(Step step) throws IOException {
+    Commit commit = new Commit(step);
+    while (!commit.done) {
+      durability.prepare(commit.target + 1);
+      cluster.transact(commit);
+    }
+    return current;
+  }
+
+  /** One attempt after another to make a change, each with higher events. */
+  private final class Commit implements ClusterPort.SetChange {
+    private final Step step;
+    private long target = current.events();
+    private boolean done;
+
+    Commit(Step step) {
+      this.step = step;
+    }
+
+    @Override
+    public void hold() {
+      gate.hold();
+    }
+
+    @Override
+    public void commit() throws IOException {
+      Map<Member, Verdict> recorded = snapshotOfCondemned();
+      recorded.forEach(Membership::acknowledgeLoss);
+      target++;
+      MemberSet before = current;
+      MemberSet next = fillRoles(step.apply(without(before, recorded))).withEvents(target);
+      List<Legs.Failure> failures = durability.writeSuperblocks(next);
+      if (!failures.isEmpty()) {
+        condemnAll(failures);
+        return;
+      }
+      current = next;
+      durability.switched(before, next);
+      settled(recorded);
+      done = true;
+    }
+
+    @Override
+    public void resume() {
+      gate.resume();
+    }
+  }
+
+  /** Only now: no read that chose this member before is in flight any more. */
+  private static void acknowledgeLoss(Member member, Verdict verdict) {
+    if (verdict.next().receives() && member.device() instanceof VolatileDevice device) {
+      device.acknowledgeLoss();
+    }
+  }
+
+  private void condemnAll(List<Legs.Failure> failures) throws IOException {
+    for (Legs.Failure failure : failures) {
+      boolean isMember = current.find(failure.leg().member()).isPresent();
+      if (!isMember
+          || !condemn(
+              failure.leg().member(), new MemberState.Faulty(failure.cause().getMessage()))) {
+        throw new DeviceException(
+            DeviceException.kindOf(failure.cause()),
+            "superblocks cannot be written: " + failure.cause().getMessage(),
+            failure.cause());
+      }
+    }
+  }
+
+  private Map<Member, Verdict> snapshotOfCondemned() {
+    synchronized (condemnedLock) {
+      return new HashMap<>(condemned);
+    }
+  }
+
+  private void settled(Map<Member, Verdict> recorded) {
+    synchronized (condemnedLock) {
+      condemned.keySet().removeAll(recorded.keySet());
+      unsettled = !condemned.isEmpty();
+      condemnedLock.notifyAll();
+    }
+  }
+
+  /** A spare takes each role that nobody fills. */
+  private static MemberSet fillRoles(MemberSet set) {
+    MemberSet filled = set;
+    for (int role = 0; role < set.raidDisks(); role++) {
+      int vacant = role;
+      boolean taken = filled.receiving().stream().anyMatch(leg -> leg.role() == vacant);
+      Optional<Leg> spare =
+          filled.legs().stream()
+              .filter(leg -> leg.state() instanceof MemberState.Spare)
+              .findFirst();
+      if (!taken && spare.isPresent()) {
+        filled =
+            filled.with(
+                spare.get().member(),
+                leg -> new Leg(leg.member(), vacant, new MemberState.Recovering(0, false, false)));
+      }
+    }
+    return filled;
+  }
+
+  private static MemberSet without(MemberSet set, Map<Member, Verdict> lost) {
+    if (lost.isEmpty()) {
+      return set;
+    }
+    List<Leg> legs = new ArrayList<>(set.legs());
+    legs.replaceAll(
+        leg -> lost.containsKey(leg.member()) ? leg.with(lost.get(leg.member()).next()) : leg);
+    return set.withLegs(legs.stream().collect(toImmutableList()));
+  }
+}

@@ -1,0 +1,353 @@
+package io.mirrorctl.core.array;
+
+import static com.google.common.collect.ImmutableList.toImmutableList;
+
+import com.google.common.collect.ImmutableList;
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.AlignedBuffers;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.Superblock;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * An assembled RAID1 array on this node.
+ *
+ * <p>A conductor: the data path is {@link ArrayData}, changes of the member set go through {@link
+ * Membership}, disk management is {@link Members}, what is to be copied between members is told by
+ * {@link SyncWork}, and done by the resync package.
+ *
+ * <p>Threading: any thread. Failure: errors of single members are dealt with inside; an exception
+ * means that the request was not carried out, or, for writes, that nothing is known about it.
+ */
+public final class MirrorArray implements Closeable {
+  private final String name;
+  private final BitmapKind kind;
+  private final ArrayOptions options;
+  private final ClusterPort cluster;
+  private final IoGate gate = new IoGate();
+  private final RangeLock ranges = new RangeLock();
+  private final Superblocks superblocks;
+  private final Membership membership;
+  private final MemberWrites writes;
+  private final SlotStorage storage;
+  private final ArrayData data;
+  private final Members members;
+  private final SyncWork sync;
+  private final Scrubbing scrubbing;
+  private final BitmapDaemon daemon;
+  private final List<ArrayEvent.Listener> listeners = new CopyOnWriteArrayList<>();
+  private final ImmutableList<String> notices;
+  private final int unit;
+  private volatile WriteIntentBitmap bitmap;
+  private boolean closed;
+
+  MirrorArray(String name, Assembly assembly, ArrayOptions options, ClusterPort cluster, Env env) {
+    this.name = name;
+    this.options = options;
+    this.cluster = cluster;
+    this.kind = assembly.kind();
+    this.notices = assembly.plan().notices();
+    this.unit = assembly.unit();
+    this.superblocks = new Superblocks(kind, env);
+    superblocks.resyncOffset(assembly.plan().freshest().resyncOffset());
+    AlignedBuffers buffers = AlignedBuffers.shared();
+    this.membership = new Membership(assembly.members(), gate, cluster, new Switch(), env);
+    this.writes = new MemberWrites(membership, gate, env, this::happened);
+    this.storage =
+        new SlotStorage(
+            writes,
+            membership,
+            cluster.slot(),
+            assembly.geometry(),
+            kind == BitmapKind.NONE || options.readOnly());
+    this.bitmap = new WriteIntentBitmap(assembly.geometry(), assembly.header(), storage, env);
+    ReadRepair repair =
+        new ReadRepair(
+            membership, gate, ranges, writes, buffers, options.maxReadErrors(), this::happened);
+    this.data =
+        new ArrayData(
+            membership,
+            gate,
+            ranges,
+            writes,
+            repair,
+            this::bitmap,
+            options.readPolicy(),
+            buffers,
+            unit,
+            this::happened);
+    RangeCopy copy = new RangeCopy(membership, gate, ranges, writes, repair, buffers, env.io());
+    this.scrubbing =
+        new Scrubbing(membership, gate, ranges, writes, repair, this::bitmap, buffers, env.io());
+    this.sync = new SyncWork(membership, writes, copy, this::bitmap);
+    this.members = new Members(membership, this, env);
+    this.daemon = new BitmapDaemon(this::bitmap, env);
+  }
+
+  /**
+   * Assembles an array from these disks and takes it into use.
+   *
+   * @param devices open, with the access the options ask for; closed here if this fails
+   */
+  public static MirrorArray assemble(
+      String name,
+      List<? extends BlockDevice> devices,
+      ArrayOptions options,
+      ClusterPort cluster,
+      Env env)
+      throws IOException {
+    try {
+      Assembly assembly = Assembly.read(devices, options);
+      MirrorArray array = new MirrorArray(name, assembly, options, cluster, env);
+      array.start(assembly);
+      return array;
+    } catch (IOException | RuntimeException | Error e) {
+      Assembly.closeAll(devices, e);
+      throw e;
+    }
+  }
+
+  private void start(Assembly assembly) throws IOException {
+    assembly.loadBits(bitmap, cluster.slot());
+    if (options.readOnly()) {
+      return;
+    }
+    superblocks.resyncOffset(0);
+    membership.change(set -> set);
+    bitmap.rewriteAll();
+    assembly.clearAdoptedSlots(writes, cluster.slot());
+    if (assembly.isBitmapLost()) {
+      bitmap.markNeeded(assembly.wholeArray());
+    }
+    daemon.start();
+  }
+
+  /** The name under which this node knows the array. */
+  public String name() {
+    return name;
+  }
+
+  /** What assembly found worth saying, for example which disks are stale. */
+  public ImmutableList<String> notices() {
+    return notices;
+  }
+
+  /** The array as its clients see it; closing it does nothing. */
+  public BlockDevice device() {
+    return new ArrayDevice(name, data, unit, options.readOnly());
+  }
+
+  /** Adding, failing, removing, replacing and re-adding members; size. */
+  public Members members() {
+    return members;
+  }
+
+  /** What has to be copied between members. */
+  public SyncWork sync() {
+    return sync;
+  }
+
+  /** Comparing members. */
+  public Scrubbing scrubbing() {
+    return scrubbing;
+  }
+
+  public boolean isReadOnly() {
+    return options.readOnly();
+  }
+
+  /** Tells this listener of all that happens from now on. */
+  public void listen(ArrayEvent.Listener listener) {
+    listeners.add(listener);
+  }
+
+  /** Tells the listeners. */
+  public void happened(ArrayEvent event) {
+    listeners.forEach(listener -> listener.happened(event));
+  }
+
+  /** How many requests clients have made since assembly. */
+  public long clientRequests() {
+    return data.requests();
+  }
+
+  WriteIntentBitmap bitmap() {
+    return bitmap;
+  }
+
+  MemberSet memberSet() {
+    return membership.current();
+  }
+
+  BitmapKind kind() {
+    return kind;
+  }
+
+  int unit() {
+    return unit;
+  }
+
+  SlotStorage storage() {
+    return storage;
+  }
+
+  MemberWrites writes() {
+    return writes;
+  }
+
+  /** The array as it is now. */
+  public ArrayStatus status() {
+    MemberSet set = membership.current();
+    Superblock any = set.legs().getFirst().member().superblock();
+    return new ArrayStatus(
+        any.setUuid(),
+        any.setName(),
+        set.sizeSectors(),
+        set.events(),
+        set.raidDisks(),
+        options.readOnly(),
+        set.isDegraded(),
+        kind,
+        kind == BitmapKind.NONE ? 0 : bitmap.geometry().chunkBytes(),
+        kind == BitmapKind.CLUSTERED ? bitmap.header().nodes() : kind == BitmapKind.NONE ? 0 : 1,
+        cluster.slot(),
+        bitmap.dirtyChunks(),
+        bitmap.neededChunks(),
+        set.legs().stream().map(MirrorArray::status).collect(toImmutableList()));
+  }
+
+  private static ArrayStatus.MemberStatus status(Leg leg) {
+    Member member = leg.member();
+    return new ArrayStatus.MemberStatus(
+        member.disk(),
+        member.devNumber(),
+        leg.role(),
+        leg.state(),
+        member.readErrors().get(),
+        member.isWriteMostly(),
+        member.uuid());
+  }
+
+  /**
+   * Clears the bits of chunks that are idle and equal on all members, instead of waiting for it.
+   */
+  public void clearIdleBits() throws IOException {
+    bitmap.flushClean();
+  }
+
+  /**
+   * Stops the array: writes in flight end, clean chunks lose their bits, the superblocks say clean
+   * if all members are equal. Whoever copies data must have stopped before.
+   */
+  @Override
+  public synchronized void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    daemon.close();
+    try {
+      if (!options.readOnly()) {
+        data.refuseWrites();
+        bitmap.flushClean();
+        superblocks.resyncOffset(offsetAtStop());
+        membership.change(set -> set);
+      }
+    } finally {
+      gate.close();
+      happened(new ArrayEvent.Stopped());
+      closeDevices();
+    }
+  }
+
+  /** Clean, or from where a resync has to begin (decision D12). */
+  private long offsetAtStop() {
+    OptionalLong needed = bitmap.nextNeeded(0);
+    return switch (kind) {
+      case CLUSTERED ->
+          bitmap.dirtyChunks() == 0 && membership.current().isComplete()
+              ? Superblock.MAX_SECTOR
+              : 0;
+      case INTERNAL -> needed.isEmpty() ? Superblock.MAX_SECTOR : 0;
+      case NONE ->
+          needed.isEmpty()
+              ? Superblock.MAX_SECTOR
+              : bitmap.geometry().chunkRange(needed.getAsLong()).start();
+    };
+  }
+
+  private void closeDevices() throws IOException {
+    IOException first = null;
+    for (Leg leg : membership.current().legs()) {
+      try {
+        leg.member().device().close();
+      } catch (IOException e) {
+        first = e;
+      }
+    }
+    if (first != null) {
+      throw new DeviceException(
+          IoFailure.OTHER, "closing " + name + ": " + first.getMessage(), first);
+    }
+  }
+
+  @CanIgnoreReturnValue
+  MemberSet change(Membership.Step step) throws IOException {
+    if (options.readOnly()) {
+      throw ArrayException.failed(
+          name + " was assembled read-only; stop it and assemble it without --readonly");
+    }
+    return membership.change(step);
+  }
+
+  /** What a change of the member set means for the rest of the array. */
+  private final class Switch implements Membership.Durability {
+
+    @Override
+    public void prepare(long events) throws IOException {
+      bitmap.updateHeader(header -> header.toBuilder().events(events).build());
+    }
+
+    @Override
+    public List<Legs.Failure> writeSuperblocks(MemberSet next) {
+      return superblocks.write(next);
+    }
+
+    @Override
+    public void switched(MemberSet before, MemberSet after) {
+      for (Leg leg : after.legs()) {
+        MemberState was = before.find(leg.member()).map(Leg::state).orElse(null);
+        if (leg.state().getClass() != (was == null ? null : was.getClass())) {
+          changed(leg);
+        }
+      }
+      happened(new ArrayEvent.SuperblocksWritten(after.events()));
+      sync.wake();
+    }
+
+    private void changed(Leg leg) {
+      String disk = leg.member().disk();
+      switch (leg.state()) {
+        case MemberState.Spare _ -> happened(new ArrayEvent.MemberAdded(disk));
+        case MemberState.Recovering recovering -> {
+          if (recovering.byBitmap()) {
+            bitmap.markDirtyNeeded();
+          }
+          happened(new ArrayEvent.RecoveryStarted(disk, recovering.byBitmap()));
+        }
+        case MemberState.InSync _ -> happened(new ArrayEvent.MemberInSync(disk));
+        case MemberState.Faulty faulty ->
+            happened(new ArrayEvent.MemberFailed(disk, faulty.cause()));
+      }
+    }
+  }
+}

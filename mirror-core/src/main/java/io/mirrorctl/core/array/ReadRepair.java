@@ -1,0 +1,199 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.block.AlignedBuffers;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.WriteOption;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/**
+ * Serves a read that a member could not: from another member, whose data is then written back over
+ * the unreadable sectors and read again. The range is held meanwhile, so that no older data goes
+ * over a write that came in between (schedule R10). A member that cannot be mended, has had too
+ * many errors, or is gone altogether is failed; the last in-sync member never is, its error goes to
+ * the client.
+ */
+final class ReadRepair {
+  private final Membership membership;
+  private final IoGate gate;
+  private final RangeLock ranges;
+  private final MemberWrites writes;
+  private final AlignedBuffers buffers;
+  private final int maxReadErrors;
+  private final Consumer<ArrayEvent> events;
+
+  ReadRepair(
+      Membership membership,
+      IoGate gate,
+      RangeLock ranges,
+      MemberWrites writes,
+      AlignedBuffers buffers,
+      int maxReadErrors,
+      Consumer<ArrayEvent> events) {
+    this.membership = membership;
+    this.gate = gate;
+    this.ranges = ranges;
+    this.writes = writes;
+    this.buffers = buffers;
+    this.maxReadErrors = maxReadErrors;
+    this.events = events;
+  }
+
+  /**
+   * Fills the buffer from a member that can be read.
+   *
+   * @param rangeHeld the caller has the range already
+   */
+  void read(Legs.Failure failure, long offset, ByteBuffer into, boolean rangeHeld)
+      throws IOException {
+    if (rangeHeld) {
+      readHeld(failure, offset, into);
+      return;
+    }
+    try (var _ = ranges.acquire(SectorRange.coveringBytes(offset, into.remaining()))) {
+      readHeld(failure, offset, into);
+    }
+  }
+
+  /** Sectors are mended in pieces of this many bytes, so that good ones are left alone. */
+  private static final int PIECE_BYTES = 4096;
+
+  private void readHeld(Legs.Failure first, long offset, ByteBuffer into) throws IOException {
+    Set<Member> counted = new HashSet<>();
+    if (isOfMedium(first)) {
+      counted.add(first.leg().member());
+      first.leg().member().readErrors().incrementAndGet();
+    } else {
+      writes.lose(first);
+      membership.awaitSettled();
+    }
+    int end = into.limit();
+    while (into.position() < end) {
+      long at = offset + into.position();
+      int piece = (int) Math.min(PIECE_BYTES - at % PIECE_BYTES, end - into.position());
+      readPiece(at, into.slice(into.position(), piece), counted);
+      into.position(into.position() + piece);
+    }
+  }
+
+  private void readPiece(long offset, ByteBuffer into, Set<Member> counted) throws IOException {
+    Set<Member> unreadable = new HashSet<>();
+    Legs.Failure failure = readOther(offset, into.duplicate(), unreadable, null);
+    while (failure != null) {
+      Member bad = failure.leg().member();
+      unreadable.add(bad);
+      if (isOfMedium(failure)) {
+        if (counted.add(bad)) {
+          bad.readErrors().incrementAndGet();
+        }
+      } else {
+        writes.lose(failure);
+        membership.awaitSettled();
+        if (DeviceException.kindOf(failure.cause()) == IoFailure.VOLATILE_LOSS) {
+          unreadable.remove(bad);
+        }
+      }
+      failure = readOther(offset, into.duplicate(), unreadable, failure);
+    }
+    mendAll(unreadable, offset, into.duplicate());
+    membership.awaitSettled();
+  }
+
+  private static boolean isOfMedium(Legs.Failure failure) {
+    IoFailure kind = DeviceException.kindOf(failure.cause());
+    return kind == IoFailure.MEDIUM || kind == IoFailure.OTHER;
+  }
+
+  /** Answers with the next failure, or null when the buffer is filled. */
+  private Legs.Failure readOther(
+      long offset, ByteBuffer into, Set<Member> failed, Legs.Failure last) throws IOException {
+    gate.enter();
+    try {
+      Optional<Leg> other =
+          ReadPolicy.byHash(
+              membership.current(),
+              offset / ReadPolicy.UNIT_BYTES,
+              leg ->
+                  !failed.contains(leg.member())
+                      && !membership.isCondemned(leg.member())
+                      && leg.member().canRead(offset, into.remaining()));
+      if (other.isEmpty()) {
+        throw unreadable(SectorRange.coveringBytes(offset, into.remaining()), last);
+      }
+      try {
+        other.get().member().read(offset, into);
+        return null;
+      } catch (IOException e) {
+        return new Legs.Failure(other.get(), e);
+      }
+    } finally {
+      gate.exit();
+    }
+  }
+
+  private IOException unreadable(SectorRange range, Legs.Failure last) {
+    if (last == null) {
+      return new DeviceException(
+          IoFailure.MEDIUM, "sectors " + range + " cannot be read from any in-sync member");
+    }
+    events.accept(
+        new ArrayEvent.ReadFailed(last.leg().member().disk(), range, last.cause().getMessage()));
+    return last.cause();
+  }
+
+  private void mendAll(Set<Member> failed, long offset, ByteBuffer good) throws IOException {
+    for (Member member : failed) {
+      gate.enter();
+      Legs.Failure failure = null;
+      try {
+        Optional<Leg> leg = membership.current().find(member);
+        if (leg.isPresent() && leg.get().isInSync() && !membership.isCondemned(member)) {
+          failure = mend(leg.get(), offset, good);
+        }
+      } finally {
+        gate.exit();
+      }
+      if (failure != null) {
+        writes.lose(failure);
+      }
+    }
+  }
+
+  private Legs.Failure mend(Leg leg, long offset, ByteBuffer good) {
+    Member member = leg.member();
+    SectorRange range = SectorRange.coveringBytes(offset, good.remaining());
+    int count = member.readErrors().get();
+    if (count > maxReadErrors) {
+      return new Legs.Failure(
+          leg,
+          new DeviceException(
+              IoFailure.MEDIUM,
+              "%s: more than %d read errors, the last at sectors %s"
+                  .formatted(member, maxReadErrors, range)));
+    }
+    ByteBuffer again = buffers.acquire(good.remaining());
+    try {
+      member.write(offset, good.duplicate(), WriteOption.ONLY_DURABLE);
+      member.read(offset, again.limit(good.remaining()));
+      if (!again.flip().equals(good)) {
+        return new Legs.Failure(
+            leg,
+            new DeviceException(
+                IoFailure.MEDIUM, member + ": sectors " + range + " do not keep what is written"));
+      }
+      member.readCorrected();
+      events.accept(new ArrayEvent.ReadErrorCorrected(member.disk(), range, count));
+      return null;
+    } catch (IOException e) {
+      return new Legs.Failure(leg, e);
+    } finally {
+      buffers.release(again);
+    }
+  }
+}

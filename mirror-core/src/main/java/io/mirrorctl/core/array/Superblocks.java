@@ -1,0 +1,122 @@
+package io.mirrorctl.core.array;
+
+import com.google.common.primitives.ImmutableIntArray;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BadBlockLog;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.Feature;
+import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockCodec;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Writes the superblocks of all members that are not faulty: the same array part on each, durable
+ * before the call returns (invariant I5).
+ */
+final class Superblocks {
+  private final BitmapKind kind;
+  private final Env env;
+
+  /** Sectors known in sync; MAX_SECTOR when clean, 0 while the array may be written (D12). */
+  private volatile long resyncOffset;
+
+  Superblocks(BitmapKind kind, Env env) {
+    this.kind = kind;
+    this.env = env;
+  }
+
+  void resyncOffset(long sectors) {
+    resyncOffset = sectors;
+  }
+
+  long resyncOffset() {
+    return resyncOffset;
+  }
+
+  List<Legs.Failure> write(MemberSet set) {
+    List<Leg> legs = set.legs().stream().filter(leg -> !leg.isFaulty()).toList();
+    ImmutableIntArray roles = roles(set);
+    return Legs.run(legs, leg -> writeOne(leg, compose(leg, set, roles)), env.io());
+  }
+
+  private static void writeOne(Leg leg, Superblock superblock) throws IOException {
+    Member member = leg.member();
+    if (superblock.bblogSize() != 0 && member.badBlocks().isChanged()) {
+      BadBlockLog log = member.badBlocks().log();
+      member
+          .device()
+          .write(
+              (superblock.superOffset() + superblock.bblogOffset()) * SectorRange.SECTOR_BYTES,
+              log.encode(superblock.bblogShift(), superblock.bblogSize()),
+              WriteOption.ONLY_DURABLE);
+      member.badBlocks().stored(log);
+    }
+    member
+        .device()
+        .write(
+            superblock.superOffset() * SectorRange.SECTOR_BYTES,
+            SuperblockCodec.encode(superblock),
+            WriteOption.ONLY_DURABLE);
+    member.superblock(superblock);
+  }
+
+  private Superblock compose(Leg leg, MemberSet set, ImmutableIntArray roles) {
+    Superblock own = leg.member().superblock();
+    Superblock.Builder next =
+        own.toBuilder()
+            .featureMap(0)
+            .size(set.sizeSectors())
+            .raidDisks(set.raidDisks())
+            .events(set.events())
+            .utime(Superblock.toRawTime(env.wallClock().instant()))
+            .resyncOffset(resyncOffset)
+            .recoveryOffset(0)
+            .cntCorrectedRead(own.cntCorrectedRead() + leg.member().takeCorrectedReads())
+            .devRoles(roles);
+    if (kind != BitmapKind.NONE) {
+      next.with(Feature.BITMAP_OFFSET);
+    } else {
+      next.bitmapOffset(0);
+    }
+    if (kind == BitmapKind.CLUSTERED) {
+      next.with(Feature.CLUSTERED);
+    }
+    if (!leg.member().badBlocks().isEmpty()) {
+      next.with(Feature.BAD_BLOCKS);
+    }
+    if (leg.state() instanceof MemberState.Recovering recovering) {
+      next.with(Feature.RECOVERY_OFFSET).recoveryOffset(recovering.recoveryOffset());
+      if (recovering.byBitmap()) {
+        next.with(Feature.RECOVERY_BITMAP);
+      }
+      if (recovering.replacement()) {
+        next.with(Feature.REPLACEMENT);
+      }
+    }
+    return next.build();
+  }
+
+  /** dev_roles: by dev_number, long enough for every member that this array has had. */
+  private static ImmutableIntArray roles(MemberSet set) {
+    int length = 0;
+    for (Leg leg : set.legs()) {
+      Superblock own = leg.member().superblock();
+      length = Math.max(length, Math.max(own.devRoles().length(), own.devNumber() + 1));
+    }
+    int[] roles = new int[length];
+    Arrays.fill(roles, Superblock.ROLE_SPARE);
+    for (Leg leg : set.legs()) {
+      roles[leg.member().devNumber()] =
+          switch (leg.state()) {
+            case MemberState.InSync _, MemberState.Recovering _ -> leg.role();
+            case MemberState.Spare _ -> Superblock.ROLE_SPARE;
+            case MemberState.Faulty _ -> Superblock.ROLE_FAULTY;
+          };
+    }
+    return ImmutableIntArray.copyOf(roles);
+  }
+}

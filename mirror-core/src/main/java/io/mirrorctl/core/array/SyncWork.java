@@ -1,0 +1,298 @@
+package io.mirrorctl.core.array;
+
+import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.format.BitmapGeometry;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Supplier;
+
+/**
+ * What has to be copied between the members of an array, and the copying of one range at a time.
+ * When and how fast is the resync package's business.
+ *
+ * <p>One pass serves all: a chunk in which in-sync members may differ is copied to every member
+ * that receives writes; members being recovered get everything above their recovery_offset, or,
+ * after a re-add by bitmap, only such chunks.
+ *
+ * <p>Threading: one thread at a time makes passes; {@link #wake} and {@link #isIdle} are for any.
+ */
+public final class SyncWork {
+
+  /** What a pass is for. */
+  public enum Action {
+    /** In-sync members are made equal. */
+    RESYNC,
+    /** Members are filled. */
+    RECOVERY
+  }
+
+  private final Membership membership;
+  private final MemberWrites writes;
+  private final RangeCopy copy;
+  private final Supplier<WriteIntentBitmap> bitmap;
+  private volatile Runnable waker = () -> {};
+
+  SyncWork(
+      Membership membership,
+      MemberWrites writes,
+      RangeCopy copy,
+      Supplier<WriteIntentBitmap> bitmap) {
+    this.membership = membership;
+    this.writes = writes;
+    this.copy = copy;
+    this.bitmap = bitmap;
+  }
+
+  /** Called whenever there may be new work. */
+  public void onWork(Runnable wake) {
+    waker = wake;
+  }
+
+  void wake() {
+    waker.run();
+  }
+
+  /** Whether all members are equal and none is being filled. */
+  public boolean isIdle() {
+    MemberSet set = membership.current();
+    boolean recovering = set.legs().stream().anyMatch(Leg::isRecovering);
+    return !recovering && (bitmap.get().neededChunks() == 0 || set.inSync().size() < 2);
+  }
+
+  /** Begins a pass over the array as it is now; empty if there is nothing to do. */
+  public Optional<Pass> begin() throws IOException {
+    MemberSet set = membership.current();
+    List<Leg> recovering = set.legs().stream().filter(Leg::isRecovering).toList();
+    if (recovering.isEmpty() && isIdle()) {
+      return Optional.empty();
+    }
+    if (!recovering.isEmpty()) {
+      bitmap.get().rewriteAll();
+    }
+    return Optional.of(new Pass(set, recovering));
+  }
+
+  /** One way through the array, from its start to its end. */
+  public final class Pass {
+    private final MemberSet set;
+    private final List<Leg> filling;
+    private final long fillFrom;
+    private final long sizeSectors;
+    private long openChunk = -1;
+    private boolean openNeeded;
+
+    private Pass(MemberSet set, List<Leg> recovering) {
+      this.set = set;
+      this.filling = recovering.stream().filter(leg -> !recoveryOf(leg).byBitmap()).toList();
+      this.fillFrom =
+          filling.stream()
+              .mapToLong(leg -> recoveryOf(leg).recoveryOffset())
+              .min()
+              .orElse(Long.MAX_VALUE);
+      this.sizeSectors = set.sizeSectors();
+    }
+
+    public Action action() {
+      return set.legs().stream().anyMatch(Leg::isRecovering) ? Action.RECOVERY : Action.RESYNC;
+    }
+
+    /** Sectors that are to be copied from here on, as far as is known now. */
+    public long remainingSectors(long from) {
+      long chunkSectors = geometry().chunkSectors();
+      long fill = Math.max(0, sizeSectors - Math.max(from, fillFrom));
+      return Math.min(sizeSectors, Math.max(fill, bitmap.get().neededChunks() * chunkSectors));
+    }
+
+    /**
+     * The next range at or behind {@code from} that has to be copied: inside one chunk and one read
+     * unit. Chunks that were left behind are closed by this.
+     */
+    public Optional<SectorRange> next(long from) {
+      WriteIntentBitmap bits = bitmap.get();
+      long at = from;
+      if (openChunk >= 0 && at >= geometry().chunkRange(openChunk).end()) {
+        closeChunk(true);
+      }
+      if (at >= sizeSectors) {
+        return Optional.empty();
+      }
+      long chunk = at / geometry().chunkSectors();
+      if (chunk != openChunk) {
+        openNeeded = bits.startSync(chunk);
+        openChunk = chunk;
+      }
+      if (!openNeeded) {
+        at = firstWanted(chunk, at);
+        if (at < 0) {
+          closeChunk(true);
+          return Optional.empty();
+        }
+        if (at / geometry().chunkSectors() != chunk) {
+          closeChunk(true);
+          return next(at);
+        }
+      }
+      long unit = ReadPolicy.UNIT_BYTES / SectorRange.SECTOR_BYTES;
+      long end = Math.min((at / unit + 1) * unit, geometry().chunkRange(openChunk).end());
+      return Optional.of(new SectorRange(at, Math.min(end, sizeSectors)));
+    }
+
+    /** Whether this range is the last of its chunk: what follows belongs to another batch. */
+    public boolean endsChunk(SectorRange range) {
+      return range.end() >= geometry().chunkRange(openChunk).end();
+    }
+
+    /** First sector from here that is to be copied if the open chunk is clean; -1 if none. */
+    private long firstWanted(long chunk, long at) {
+      OptionalLong needed = bitmap.get().nextNeeded(chunk + 1);
+      long byBitmap =
+          needed.isEmpty() ? Long.MAX_VALUE : geometry().chunkRange(needed.getAsLong()).start();
+      long byOffset = fillFrom == Long.MAX_VALUE ? Long.MAX_VALUE : Math.max(at, fillFrom);
+      long first = Math.min(byBitmap, byOffset);
+      return first >= sizeSectors ? -1 : first;
+    }
+
+    /**
+     * Copies one range that {@link #next} gave.
+     *
+     * @return false if the set of members is another one now and the pass has to begin again
+     */
+    public boolean copy(SectorRange range) throws IOException {
+      boolean dirty = openNeeded;
+      boolean done =
+          copy.copy(
+              range,
+              leg ->
+                  dirty
+                      || (leg.state() instanceof MemberState.Recovering r
+                          && !r.byBitmap()
+                          && r.recoveryOffset() < range.end()));
+      return done && isCurrent();
+    }
+
+    /** Whether the members are still those with which the pass began. */
+    public boolean isCurrent() {
+      return !membership.isUnsettled() && sameLegs(membership.current());
+    }
+
+    private boolean sameLegs(MemberSet now) {
+      if (now.legs().size() != set.legs().size() || now.sizeSectors() != sizeSectors) {
+        return false;
+      }
+      return now.legs().stream()
+          .allMatch(leg ->
+              set.find(leg.member())
+                  .filter(was -> was.state().getClass() == leg.state().getClass())
+                  .isPresent());
+    }
+
+    /** Makes known on disk that everything below this sector is copied. */
+    public void checkpoint(long position) throws IOException {
+      if (filling.isEmpty()) {
+        return;
+      }
+      writes.toReceivers(leg -> leg.member().flush());
+      membership.change(now -> withOffsets(now, position));
+    }
+
+    private MemberSet withOffsets(MemberSet now, long position) {
+      MemberSet next = now;
+      for (Leg leg : filling) {
+        if (now.find(leg.member()).orElse(leg).state() instanceof MemberState.Recovering r
+            && r.recoveryOffset() < position) {
+          next =
+              next.with(
+                  leg.member(),
+                  l -> l.with(new MemberState.Recovering(position, false, r.replacement())));
+        }
+      }
+      return next;
+    }
+
+    /**
+     * The pass came to the end: what was copied is flushed, and members that were filled are in
+     * sync from now on.
+     *
+     * @return false if another pass is needed, because chunks became dirty or the members changed
+     */
+    public boolean finish() throws IOException {
+      closeChunk(true);
+      writes.toReceivers(leg -> leg.member().flush());
+      List<Member> filled = set.legs().stream().filter(Leg::isRecovering).map(Leg::member).toList();
+      if (filled.isEmpty()) {
+        return bitmap.get().neededChunks() == 0;
+      }
+      boolean[] activated = {false};
+      membership.change(now -> {
+        activated[0] = sameLegs(now) && bitmap.get().neededChunks() == 0;
+        return activated[0] ? activate(now, filled) : now;
+      });
+      return activated[0];
+    }
+
+    /** The pass ends before its time; the open chunk stays needed. */
+    public void abort() {
+      closeChunk(false);
+    }
+
+    /**
+     * A source could not be read and nothing else holds its data: the members being filled cannot
+     * become members.
+     */
+    public void giveUpFilling(IOException cause) throws IOException {
+      abort();
+      membership.change(now -> {
+        MemberSet next = now;
+        for (Leg leg : now.legs()) {
+          if (leg.isRecovering()) {
+            next =
+                next.with(
+                    leg.member(),
+                    l -> l.with(new MemberState.Faulty("recovery stopped: " + cause.getMessage())));
+          }
+        }
+        return next;
+      });
+    }
+
+    private void closeChunk(boolean copied) {
+      if (openChunk >= 0) {
+        bitmap.get().endSync(openChunk, copied);
+        openChunk = -1;
+      }
+    }
+
+    private BitmapGeometry geometry() {
+      return bitmap.get().geometry();
+    }
+  }
+
+  private static MemberSet activate(MemberSet now, List<Member> filled) {
+    List<Leg> legs = new ArrayList<>();
+    for (Leg leg : now.legs()) {
+      boolean done = leg.isRecovering() && filled.contains(leg.member());
+      boolean replaced =
+          leg.isInSync()
+              && now.legs().stream()
+                  .anyMatch(other ->
+                      other.role() == leg.role()
+                          && filled.contains(other.member())
+                          && other.state() instanceof MemberState.Recovering r
+                          && r.replacement());
+      legs.add(
+          done
+              ? leg.with(new MemberState.InSync())
+              : replaced ? leg.with(new MemberState.Faulty("replaced")) : leg);
+    }
+    return now.withLegs(ImmutableList.copyOf(legs));
+  }
+
+  private static MemberState.Recovering recoveryOf(Leg leg) {
+    return (MemberState.Recovering) leg.state();
+  }
+}

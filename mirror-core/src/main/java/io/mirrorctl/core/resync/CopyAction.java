@@ -1,0 +1,110 @@
+package io.mirrorctl.core.resync;
+
+import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.SyncWork;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** One pass of resync or recovery. */
+final class CopyAction implements SyncThread.Action {
+  private static final long CHECKPOINT_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
+  private static final int CHECKPOINTS_PER_PASS = 16;
+
+  private final SyncWork.Pass pass;
+  private final ClusterPort.Permit permit;
+  private final Pace pace;
+  private final SyncThread thread;
+  private final Env env;
+  private final long total;
+  private volatile long position;
+
+  CopyAction(SyncWork.Pass pass, ClusterPort.Permit permit, Pace pace, SyncThread thread, Env env) {
+    this.pass = pass;
+    this.permit = permit;
+    this.pace = pace;
+    this.thread = thread;
+    this.env = env;
+    this.total = pass.remainingSectors(0);
+  }
+
+  String name() {
+    return pass.action().name().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public SyncProgress progress(boolean paused) {
+    long left = Math.min(total, pass.remainingSectors(position));
+    return new SyncProgress(name(), total - left, total, pace.bytesPerSecond(), paused, 0);
+  }
+
+  /** Whether the pass came to its end; if not, another is due. */
+  boolean run() throws IOException, InterruptedException {
+    boolean open = true;
+    try {
+      long checkpoint = 0;
+      long checkpointAt = env.ticker().read();
+      for (List<SectorRange> batch = batch(0); !batch.isEmpty(); batch = batch(position)) {
+        if (!copy(batch)) {
+          return false;
+        }
+        position = batch.getLast().end();
+        boolean goOn =
+            thread.rest(
+                pace.restAfter(
+                    SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed()),
+                false);
+        long now = env.ticker().read();
+        boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
+        if (!goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS)) {
+          pass.checkpoint(position);
+          checkpoint = position;
+          checkpointAt = now;
+        }
+        if (!goOn || !pass.isCurrent()) {
+          return false;
+        }
+      }
+      open = false;
+      return pass.finish();
+    } finally {
+      if (open) {
+        pass.abort();
+      }
+      permit.announce(List.of());
+    }
+  }
+
+  private boolean copy(List<SectorRange> batch) throws IOException {
+    permit.announce(batch);
+    try {
+      return Side.bySide(batch, pass::copy, env).stream().allMatch(done -> done);
+    } catch (DeviceException e) {
+      if (pass.action() == SyncWork.Action.RECOVERY) {
+        pass.giveUpFilling(e);
+      }
+      throw e;
+    }
+  }
+
+  /** The next ranges, adjoining, of one chunk. */
+  private List<SectorRange> batch(long from) {
+    List<SectorRange> batch = new ArrayList<>();
+    Optional<SectorRange> next = pass.next(from);
+    while (next.isPresent() && (batch.isEmpty() || batch.getLast().end() == next.get().start())) {
+      batch.add(next.get());
+      if (batch.size() == SyncThread.PARALLEL || pass.endsChunk(next.get())) {
+        break;
+      }
+      next = pass.next(next.get().end());
+    }
+    return batch;
+  }
+}

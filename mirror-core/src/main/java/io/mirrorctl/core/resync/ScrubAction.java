@@ -1,0 +1,90 @@
+package io.mirrorctl.core.resync;
+
+import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.array.Mismatch;
+import io.mirrorctl.core.array.Scrubbing;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** One check or repair of the whole array. */
+final class ScrubAction implements SyncThread.Action {
+  private final Scrubbing scrubbing;
+  private final Scrubbing.Correction correction;
+  private final Pace pace;
+  private final SyncThread thread;
+  private final Env env;
+  private final List<Mismatch> found = new ArrayList<>();
+  private volatile long position;
+  private final AtomicLong mismatchSectors = new AtomicLong();
+
+  ScrubAction(
+      Scrubbing scrubbing, Scrubbing.Correction correction, Pace pace, SyncThread thread, Env env) {
+    this.scrubbing = scrubbing;
+    this.correction = correction;
+    this.pace = pace;
+    this.thread = thread;
+    this.env = env;
+  }
+
+  String name() {
+    return correction instanceof Scrubbing.Correction.Off ? "check" : "repair";
+  }
+
+  @Override
+  public SyncProgress progress(boolean paused) {
+    return new SyncProgress(
+        name(),
+        position,
+        scrubbing.sizeSectors(),
+        pace.bytesPerSecond(),
+        paused,
+        mismatchSectors.get());
+  }
+
+  ScrubReport run() throws IOException, InterruptedException {
+    boolean complete = true;
+    for (List<SectorRange> batch = batch(); !batch.isEmpty(); batch = batch()) {
+      Side.bySide(batch, range -> scrubbing.check(range, correction), env)
+          .forEach(mismatches -> mismatches.forEach(this::add));
+      position = batch.getLast().end();
+      complete =
+          thread.rest(
+              pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed()),
+              true);
+      if (!complete) {
+        break;
+      }
+    }
+    return new ScrubReport(
+        name(), complete, position, mismatchSectors.get(), ImmutableList.copyOf(found));
+  }
+
+  private List<SectorRange> batch() {
+    List<SectorRange> batch = new ArrayList<>();
+    SectorRange next = scrubbing.next(position);
+    while (!next.isEmpty() && batch.size() < SyncThread.PARALLEL) {
+      batch.add(next);
+      next = scrubbing.next(next.end());
+    }
+    return batch;
+  }
+
+  private void add(Mismatch mismatch) {
+    mismatchSectors.addAndGet(mismatch.range().length());
+    Mismatch last = found.isEmpty() ? null : found.getLast();
+    if (last != null
+        && last.range().end() == mismatch.range().start()
+        && last.groups().equals(mismatch.groups())) {
+      found.set(
+          found.size() - 1,
+          new Mismatch(
+              new SectorRange(last.range().start(), mismatch.range().end()), last.groups()));
+    } else if (found.size() < ScrubReport.MOST_RANGES) {
+      found.add(mismatch);
+    }
+  }
+}

@@ -1,0 +1,356 @@
+package io.mirrorctl.core.resync;
+
+import io.mirrorctl.core.array.ArrayEvent;
+import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.MirrorArray;
+import io.mirrorctl.core.array.Scrubbing;
+import io.mirrorctl.core.array.SyncWork;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Keeps the members of one array equal: copies whenever the array says there is work, scrubs when
+ * asked, one action at a time, within the speed limits.
+ *
+ * <p>Threading: one thread of its own; every method may be called from any thread.
+ */
+public final class SyncThread implements AutoCloseable {
+  private static final System.Logger LOG = System.getLogger(SyncThread.class.getName());
+
+  /** A failed pass is tried again after this time, or when the members change. */
+  private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(30);
+
+  private final MirrorArray array;
+  private final ClusterPort cluster;
+  private final Env env;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private SyncSpeed speed = SyncSpeed.DEFAULT;
+  private boolean paused;
+  private boolean stopping;
+  private boolean woken = true;
+  private boolean resting;
+  private ScrubRequest requested;
+  private Action running;
+
+  /** Something the thread is doing. */
+  interface Action {
+    SyncProgress progress(boolean paused);
+  }
+
+  private record ScrubRequest(
+      Scrubbing.Correction correction, CompletableFuture<ScrubReport> result) {}
+
+  public SyncThread(MirrorArray array, ClusterPort cluster, Env env) {
+    this.array = array;
+    this.cluster = cluster;
+    this.env = env;
+  }
+
+  /** Begins to work. An array that was assembled read-only is left alone. */
+  public void start() {
+    if (array.isReadOnly()) {
+      ended.countDown();
+      return;
+    }
+    array.sync().onWork(this::wake);
+    env.io().execute(this::run);
+  }
+
+  /** What is going on; empty if nothing is. */
+  public Optional<SyncProgress> progress() {
+    lock.lock();
+    try {
+      return Optional.ofNullable(running).map(action -> action.progress(paused));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Whether nothing is going on and nothing is left to do; false while a failed pass is retried.
+   */
+  public boolean isIdle() {
+    lock.lock();
+    try {
+      return running == null && requested == null && (ended.getCount() == 0 || isDone());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isDone() {
+    return array.sync().isIdle();
+  }
+
+  public SyncSpeed speed() {
+    lock.lock();
+    try {
+      return speed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  public void speed(SyncSpeed next) {
+    update(() -> speed = next);
+  }
+
+  public void pause() {
+    update(() -> paused = true);
+  }
+
+  public void resume() {
+    update(() -> paused = false);
+  }
+
+  public boolean isPaused() {
+    lock.lock();
+    try {
+      return paused;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Compares all members, and corrects what differs if asked; begins when nothing is to be copied.
+   *
+   * @return completes when done, or cancelled by {@link #cancelScrub} with what was found until
+   *     then
+   */
+  public CompletableFuture<ScrubReport> scrub(Scrubbing.Correction correction) throws IOException {
+    array.scrubbing().validate(correction);
+    ScrubRequest request = new ScrubRequest(correction, new CompletableFuture<>());
+    lock.lock();
+    try {
+      if (stopping || ended.getCount() == 0) {
+        throw new IOException(array.name() + " is read-only or being stopped");
+      }
+      if (requested != null) {
+        throw new IOException("a check or repair of " + array.name() + " is going on already");
+      }
+      requested = request;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    return request.result();
+  }
+
+  /** Ends a check or repair; does nothing if there is none. */
+  public void cancelScrub() {
+    update(() -> scrubCancelled = true);
+  }
+
+  private boolean scrubCancelled;
+
+  /** Ends the action at a safe point, keeping how far it came, and the thread. */
+  @Override
+  public void close() {
+    update(() -> stopping = true);
+    boolean interrupted = false;
+    while (true) {
+      try {
+        ended.await();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void wake() {
+    update(() -> woken = true);
+  }
+
+  private void update(Runnable change) {
+    lock.lock();
+    try {
+      change.run();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void run() {
+    try {
+      while (awaitWork()) {
+        work();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) {
+      LOG.log(Level.ERROR, "the sync thread of " + array.name() + " ended by a bug", e);
+      throw e;
+    } finally {
+      failRequested();
+      ended.countDown();
+    }
+  }
+
+  private void failRequested() {
+    lock.lock();
+    try {
+      if (requested != null) {
+        requested.result().completeExceptionally(new IOException(array.name() + " was stopped"));
+        requested = null;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns false when the thread is to end. */
+  private boolean awaitWork() throws InterruptedException {
+    lock.lock();
+    try {
+      long rest = RETRY_NANOS;
+      while (!stopping) {
+        boolean due = woken || requested != null || (!resting && !isDone());
+        if (due && !paused) {
+          woken = false;
+          resting = false;
+          return true;
+        }
+        if (!resting) {
+          changed.await();
+        } else {
+          rest = changed.awaitNanos(rest);
+          woken |= rest <= 0;
+        }
+      }
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void work() throws InterruptedException {
+    ScrubRequest request;
+    try (ClusterPort.Permit permit = cluster.beginResync()) {
+      Optional<SyncWork.Pass> pass = array.sync().begin();
+      if (pass.isPresent()) {
+        copy(new CopyAction(pass.get(), permit, new Pace(env, array::clientRequests), this, env));
+        return;
+      }
+      lock.lock();
+      try {
+        request = requested;
+      } finally {
+        lock.unlock();
+      }
+      if (request != null) {
+        scrub(request);
+      }
+    } catch (IOException e) {
+      failed("sync", e);
+    }
+  }
+
+  private void copy(CopyAction action) throws InterruptedException {
+    begin(action, action.name());
+    String outcome = "interrupted";
+    try {
+      outcome = action.run() ? "done" : "interrupted";
+    } catch (IOException e) {
+      outcome = "failed: " + e.getMessage();
+      failed(action.name(), e);
+    } finally {
+      end(action.name(), outcome);
+    }
+  }
+
+  private void scrub(ScrubRequest request) throws InterruptedException {
+    ScrubAction action =
+        new ScrubAction(
+            array.scrubbing(),
+            request.correction(),
+            new Pace(env, array::clientRequests),
+            this,
+            env);
+    begin(action, action.name());
+    String outcome = "interrupted";
+    try {
+      ScrubReport report = action.run();
+      outcome = report.complete() ? "done" : "interrupted";
+      finished();
+      request.result().complete(report);
+    } catch (IOException e) {
+      outcome = "failed: " + e.getMessage();
+      finished();
+      request.result().completeExceptionally(e);
+    } finally {
+      end(action.name(), outcome);
+    }
+  }
+
+  private void finished() {
+    update(() -> {
+      requested = null;
+      scrubCancelled = false;
+    });
+  }
+
+  private void begin(Action action, String name) {
+    update(() -> running = action);
+    array.happened(new ArrayEvent.SyncStarted(name));
+  }
+
+  private void end(String name, String outcome) {
+    update(() -> running = null);
+    array.happened(new ArrayEvent.SyncFinished(name, outcome));
+  }
+
+  private void failed(String what, IOException cause) {
+    LOG.log(Level.WARNING, "{0} of {1} failed: {2}", what, array.name(), cause.getMessage());
+    update(() -> resting = true);
+  }
+
+  /**
+   * Rests as long as the pace wants, and as long as the operator paused.
+   *
+   * @return false if the action is to end
+   */
+  boolean rest(long nanos, boolean scrub) throws InterruptedException {
+    lock.lock();
+    try {
+      long left = nanos;
+      while (!isToEnd(scrub) && (paused || left > 0)) {
+        if (paused) {
+          changed.await();
+        } else {
+          left = changed.awaitNanos(left);
+        }
+      }
+      return !isToEnd(scrub);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isToEnd(boolean scrub) {
+    return stopping || (scrub && scrubCancelled);
+  }
+
+  /** The ranges that are copied or compared side by side. */
+  static final int PARALLEL = 4;
+
+  static long sectors(List<SectorRange> ranges) {
+    return ranges.stream().mapToLong(SectorRange::length).sum();
+  }
+}

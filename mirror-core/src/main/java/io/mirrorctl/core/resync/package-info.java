@@ -1,0 +1,2 @@
+/** When and how fast members are made equal: resync, recovery and scrub. */
+package io.mirrorctl.core.resync;

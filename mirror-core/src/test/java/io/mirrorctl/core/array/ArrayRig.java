@@ -1,0 +1,148 @@
+package io.mirrorctl.core.array;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mirrorctl.core.LocalMirror;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.SimDisk;
+import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.MemberMetadata;
+import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockRead;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.awaitility.Awaitility;
+
+/** Arrays on simulated disks, and what tests ask of them. */
+public final class ArrayRig {
+  public static final long CHUNK = 64 << 10;
+  public static final long DISK_BYTES = 8 << 20;
+
+  private ArrayRig() {}
+
+  public static List<SimDisk> disks(int count) {
+    List<SimDisk> disks = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      disks.add(new SimDisk("disk" + i, DISK_BYTES));
+    }
+    return disks;
+  }
+
+  /** Makes an array whose members are taken to be equal. */
+  public static void createArray(BitmapKind kind, List<SimDisk> members, SimDisk... spares)
+      throws IOException {
+    createArray(kind, true, members, List.of(), spares);
+  }
+
+  public static void createArray(
+      BitmapKind kind,
+      boolean assumeClean,
+      List<SimDisk> members,
+      List<SimDisk> writeMostly,
+      SimDisk... spares)
+      throws IOException {
+    ArrayCreation.plan(
+            new ArrayCreation.Request(
+                "any:test",
+                members,
+                Arrays.asList(spares),
+                writeMostly,
+                kind,
+                4,
+                kind == BitmapKind.CLUSTERED ? "c" : "",
+                kind == BitmapKind.NONE ? 0 : CHUNK,
+                0,
+                assumeClean,
+                false),
+            Env.system())
+        .write();
+  }
+
+  public static LocalMirror assemble(ArrayOptions options, List<? extends BlockDevice> disks)
+      throws IOException {
+    return LocalMirror.assemble("test", disks, options, Env.system());
+  }
+
+  public static LocalMirror assemble(List<? extends BlockDevice> disks) throws IOException {
+    return assemble(ArrayOptions.DEFAULT, disks);
+  }
+
+  public static List<SimDisk> reopen(List<SimDisk> disks) {
+    return disks.stream().map(SimDisk::reopen).toList();
+  }
+
+  public static void write(LocalMirror mirror, long offset, int fill, int length)
+      throws IOException {
+    mirror.device().write(offset, filled(fill, length), WriteOption.NONE);
+  }
+
+  public static byte[] read(LocalMirror mirror, long offset, int length) throws IOException {
+    byte[] data = new byte[length];
+    mirror.read(offset, ByteBuffer.wrap(data));
+    return data;
+  }
+
+  public static ByteBuffer filled(int fill, int length) {
+    return ByteBuffer.wrap(bytes(fill, length));
+  }
+
+  public static byte[] bytes(int fill, int length) {
+    byte[] data = new byte[length];
+    Arrays.fill(data, (byte) fill);
+    return data;
+  }
+
+  public static void awaitInSync(LocalMirror mirror) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(30))
+        .pollInterval(Duration.ofMillis(5))
+        .until(() -> mirror.sync().isIdle());
+  }
+
+  public static ArrayStatus.MemberStatus member(LocalMirror mirror, SimDisk disk) {
+    return mirror.array().status().members().stream()
+        .filter(m -> m.disk().equals(disk.name()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  public static MemberState state(LocalMirror mirror, SimDisk disk) {
+    return member(mirror, disk).state();
+  }
+
+  public static Superblock superblock(SimDisk disk) throws IOException {
+    return ((SuperblockRead.Valid) MemberMetadata.read(disk).superblock()).superblock();
+  }
+
+  /** The data area as it is on the disk. */
+  public static byte[] data(SimDisk disk) throws IOException {
+    Superblock superblock = superblock(disk);
+    return disk.peek(
+        superblock.dataOffset() * SectorRange.SECTOR_BYTES,
+        (int) (superblock.size() * SectorRange.SECTOR_BYTES));
+  }
+
+  public static void assertEqualData(SimDisk one, SimDisk... others) throws IOException {
+    byte[] expected = data(one);
+    for (SimDisk other : others) {
+      assertThat(Arrays.mismatch(expected, data(other)))
+          .as("first byte in which %s and %s differ", one, other)
+          .isEqualTo(-1);
+    }
+  }
+
+  /** Collects events. */
+  public static List<ArrayEvent> record(LocalMirror mirror) {
+    List<ArrayEvent> events = Collections.synchronizedList(new ArrayList<>());
+    mirror.array().listen(events::add);
+    return events;
+  }
+}
