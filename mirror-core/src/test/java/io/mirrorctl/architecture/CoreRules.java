@@ -47,7 +47,13 @@ public final class CoreRules {
         .add(
             new Rule(
                 "every class of core belongs to a layer",
-                classes().that().resideInAPackage(core + ".").should().resideInAnyPackage(known)))
+                classes()
+                    .that()
+                    .resideInAPackage(core + ".")
+                    .and()
+                    .doNotHaveFullyQualifiedName(core + "LocalMirror")
+                    .should()
+                    .resideInAnyPackage(known)))
         .add(noCycles(root, "core"))
         .add(
             new Rule(
