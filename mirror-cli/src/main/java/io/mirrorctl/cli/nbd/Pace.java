@@ -1,0 +1,46 @@
+package io.mirrorctl.cli.nbd;
+
+/**
+ * Guesses whether a client keeps several requests in flight, from how they arrive. A client that
+ * waits for each answer is best served by one thread; calling a second one to the socket for
+ * nothing costs more than the rest of a small request.
+ *
+ * <p>Wrong guesses cost time, never correctness: too many threads called, or a request that waits
+ * until the {@link Watch} notices.
+ *
+ * <p>Threading: used by the thread with the reader role.
+ */
+final class Pace {
+  /** So many lone requests in succession make a client of one request at a time. */
+  private static final int LONE_ENOUGH = 16;
+
+  /** A read that takes no longer has not waited: the request was there already. */
+  private static final long NOT_WAITED_NANOS = 3_000;
+
+  /** So many of those in succession are hardly chance, even on a busy machine. */
+  private static final int QUEUED_ENOUGH = 16;
+
+  private int lone;
+  private int queued;
+
+  /**
+   * Tells of a request that was read.
+   *
+   * @param othersInFlight other requests not answered yet
+   * @param moreArrived whether the next one is here already
+   * @param readNanos how long the last read from the socket took
+   * @return whether to have another thread read on while this request is executed
+   */
+  boolean expectMore(int othersInFlight, boolean moreArrived, long readNanos) {
+    queued = readNanos < NOT_WAITED_NANOS ? queued + 1 : 0;
+    if (othersInFlight > 0 || moreArrived || queued >= QUEUED_ENOUGH) {
+      lone = 0;
+      return true;
+    }
+    if (lone < LONE_ENOUGH) {
+      lone++;
+      return true;
+    }
+    return false;
+  }
+}
