@@ -2,6 +2,7 @@ package io.mirrorctl.core.env;
 
 import com.google.common.base.Ticker;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.time.InstantSource;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
@@ -41,5 +42,10 @@ public record Env(
   /** Milliseconds of monotonic time. */
   public long millis() {
     return TimeUnit.NANOSECONDS.toMillis(ticker.read());
+  }
+
+  /** Waits, unless interrupted. */
+  public void sleep(Duration time) throws InterruptedException {
+    Thread.sleep(time);
   }
 }
