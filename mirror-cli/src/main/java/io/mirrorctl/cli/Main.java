@@ -1,11 +1,12 @@
 package io.mirrorctl.cli;
 
+import io.mirrorctl.cli.command.Mirrorctl;
+
 /** The command {@code mirrorctl}. */
 public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
-    System.err.println("mirrorctl: no command yet");
-    System.exit(2);
+    System.exit(Mirrorctl.commandLine().execute(args));
   }
 }

@@ -1,0 +1,2 @@
+/** The node process and what it is wired of. */
+package io.mirrorctl.cli.daemon;
