@@ -22,8 +22,8 @@ import java.nio.charset.StandardCharsets;
  *
  * <p>QEMU announces its use of an image by read locks: byte 100 + p for a permission p it uses,
  * byte 200 + p for one it denies to others (p is 0 for consistent reads, 1 for writes, 3 for
- * resizing). A claim here is refused while a QEMU writes, denies writes to others as QEMU would,
- * and, where it is exclusive, respects a QEMU that denies them.
+ * resizing). Every claim here denies writes and resizing in that language and is refused while a
+ * QEMU writes; an exclusive one also says that it writes, and is refused while a QEMU denies that.
  */
 final class Claim {
   private static final long REGION = 1L << 62;
@@ -58,11 +58,11 @@ final class Claim {
     if (!lock(fd, name, Libc.LOCK_WRITE, REGION, REGION_BYTES)) {
       throw refused(file, name);
     }
-    if (held(fd, name, QEMU_WRITES) || held(fd, name, QEMU_DENIES_WRITES)) {
+    if (!lock(fd, name, Libc.LOCK_READ, QEMU_WRITES, 1)
+        || conflicts(fd, name, QEMU_DENIES_WRITES, 1)) {
       throw refused(file, name);
     }
-    lock(fd, name, Libc.LOCK_READ, QEMU_WRITES, 1);
-    denyToQemu(fd, file, name);
+    keepQemuOut(fd, file, name);
   }
 
   private static void takeShared(int fd, FileStatus file, String name, DeviceAccess.SharedBy access)
@@ -70,11 +70,10 @@ final class Claim {
     long own = REGION + byteOf(access.cluster());
     if (!lock(fd, name, Libc.LOCK_READ, own, 1)
         || conflicts(fd, name, REGION + 1, own - REGION - 1)
-        || conflicts(fd, name, own + 1, REGION + REGION_BYTES - own - 1)
-        || held(fd, name, QEMU_WRITES)) {
+        || conflicts(fd, name, own + 1, REGION + REGION_BYTES - own - 1)) {
       throw refused(file, name);
     }
-    denyToQemu(fd, file, name);
+    keepQemuOut(fd, file, name);
   }
 
   /**
@@ -89,10 +88,11 @@ final class Claim {
     Libc.setLock(fd, Libc.LOCK_NONE, REGION, 1);
   }
 
-  private static void denyToQemu(int fd, FileStatus file, String name) throws DeviceException {
-    lock(fd, name, Libc.LOCK_READ, QEMU_DENIES_WRITES, 1);
-    lock(fd, name, Libc.LOCK_READ, QEMU_DENIES_RESIZE, 1);
-    if (held(fd, name, QEMU_WRITES)) { // one that came between the first look and our lock
+  /** A QEMU that wants to write sees our locks, or we see its own. */
+  private static void keepQemuOut(int fd, FileStatus file, String name) throws DeviceException {
+    if (!lock(fd, name, Libc.LOCK_READ, QEMU_DENIES_WRITES, 1)
+        || !lock(fd, name, Libc.LOCK_READ, QEMU_DENIES_RESIZE, 1)
+        || conflicts(fd, name, QEMU_WRITES, 1)) {
       throw refused(file, name);
     }
   }
@@ -111,10 +111,6 @@ final class Claim {
     }
     check(result, name);
     return true;
-  }
-
-  private static boolean held(int fd, String name, long qemuByte) throws DeviceException {
-    return conflicts(fd, name, qemuByte, 1);
   }
 
   private static boolean conflicts(int fd, String name, long start, long length)

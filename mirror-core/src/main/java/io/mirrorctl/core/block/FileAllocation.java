@@ -58,7 +58,7 @@ final class FileAllocation implements Allocation {
     if (!file.local()) {
       return Errno.EOPNOTSUPP.result();
     }
-    boolean keep = options.contains(WriteOption.KEEP_ALLOCATED) || !punches;
+    boolean keep = options.contains(WriteOption.KEEP_ALLOCATED);
     return Libc.fallocate(fd, keep ? ZERO : PUNCH, offset, length);
   }
 

@@ -61,6 +61,10 @@ public final class FileDevice implements BlockDevice {
   private final Allocation allocation;
   private final Set<DeviceFeature> features;
   private final boolean readOnly;
+
+  /** Whether RWF_DSYNC serves here, as far as is known. */
+  private volatile boolean durableWrites;
+
   private final Object syncing = new Object();
 
   @GuardedBy("syncing")
@@ -71,6 +75,7 @@ public final class FileDevice implements BlockDevice {
     this.file = file;
     this.descriptor = new Descriptor(file.descriptor(), name);
     this.sizes = new BlockSizes(file.minimum(), file.preferred(), MAXIMUM);
+    this.durableWrites = file.durableWrites();
     this.readOnly = access instanceof DeviceAccess.ReadOnly;
     this.allocation =
         file.status().isBlockDevice()
@@ -97,12 +102,23 @@ public final class FileDevice implements BlockDevice {
    *     file nor block device, or empty; NOT_SUPPORTED if its file system has no locks
    */
   public static FileDevice open(Path path, DeviceAccess access) throws IOException {
-    return new FileDevice(path, OpenFile.open(path, access, true), access);
+    return open(path, access, true);
   }
 
   /** As {@link #open}, by the page cache even where direct I/O is possible. */
   static FileDevice openBuffered(Path path, DeviceAccess access) throws IOException {
-    return new FileDevice(path, OpenFile.open(path, access, false), access);
+    return open(path, access, false);
+  }
+
+  private static FileDevice open(Path path, DeviceAccess access, boolean direct)
+      throws IOException {
+    OpenFile file = OpenFile.open(path, access, direct);
+    try {
+      return new FileDevice(path, file, access);
+    } catch (RuntimeException | Error e) {
+      Libc.close(file.descriptor());
+      throw e;
+    }
   }
 
   @Override
@@ -310,7 +326,7 @@ public final class FileDevice implements BlockDevice {
   private void writeFully(int fd, MemorySegment from, long offset, boolean durable)
       throws DeviceException {
     long length = from.byteSize();
-    boolean byFlag = durable && file.durableWrites();
+    boolean byFlag = durable && durableWrites;
     long done = 0;
     while (done < length) {
       MemorySegment rest = done == 0 ? from : from.asSlice(done);
@@ -318,6 +334,11 @@ public final class FileDevice implements BlockDevice {
           byFlag
               ? Libc.pwriteDurably(fd, rest, offset + done)
               : Libc.pwrite(fd, rest, offset + done);
+      if (byFlag && (Errno.EOPNOTSUPP.is(count) || Errno.ENOSYS.is(count))) {
+        durableWrites = false; // an old kernel, or a sandbox that does not know the call
+        byFlag = false;
+        continue;
+      }
       check(count, "pwrite", length - done, offset + done);
       long whole = wholeUnits(count, length - done);
       if (whole == 0) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.mirrorctl.core.block.BlockDevice.Extent;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
@@ -34,6 +35,7 @@ public abstract class BlockDeviceContract {
 
   private BlockDevice device;
   private int unit;
+  private final List<Closeable> resources = new ArrayList<>();
 
   /** Opens the device; the suite closes it after each test. */
   protected abstract BlockDevice open() throws Exception;
@@ -46,9 +48,15 @@ public abstract class BlockDeviceContract {
   }
 
   @AfterEach
-  void closeTheDevice() throws Exception {
-    if (device != null) {
-      device.close();
+  void closeEverything() throws Exception {
+    try {
+      if (device != null) {
+        device.close();
+      }
+    } finally {
+      while (!resources.isEmpty()) {
+        resources.removeLast().close();
+      }
     }
   }
 
@@ -394,6 +402,12 @@ public abstract class BlockDeviceContract {
   }
 
   // ---- for this suite and those that build on it
+
+  /** Has something below the device closed after it, the last one first. */
+  protected final <T extends Closeable> T closing(T resource) {
+    resources.add(resource);
+    return resource;
+  }
 
   /** The device of the running test. */
   protected final BlockDevice device() {

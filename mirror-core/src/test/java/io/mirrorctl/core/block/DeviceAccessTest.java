@@ -61,7 +61,9 @@ class DeviceAccessTest {
       }
       refused(IoFailure.BUSY, () -> open(SOUTH));
     }
-    open(SOUTH).close();
+    try (var _ = open(SOUTH)) {
+      refused(IoFailure.BUSY, () -> open(NORTH));
+    }
   }
 
   @Test
@@ -189,6 +191,31 @@ class DeviceAccessTest {
       }
     }
     Commands.run("qemu-io", "-f", "raw", "-c", "write 0 512", file.toString());
+  }
+
+  /** As a QEMU with share-rw=on: it writes, and lets others write. */
+  @Test
+  void aQemuThatWouldShareIsNoCompanyEither() throws Exception {
+    int qemu = Libc.open(file, Libc.O_RDWR);
+    try {
+      assertThat(Libc.setLock(qemu, Libc.LOCK_READ, 101, 1)).isZero();
+      refused(IoFailure.BUSY, () -> open(EXCLUSIVE));
+      refused(IoFailure.BUSY, () -> open(NORTH));
+    } finally {
+      Libc.close(qemu);
+    }
+  }
+
+  /** As a QEMU that reads an image which must not change. */
+  @Test
+  void aQemuThatReadsKeepsAnExclusiveUserOut() throws Exception {
+    int qemu = Libc.open(file, Libc.O_RDONLY);
+    try {
+      assertThat(Libc.setLock(qemu, Libc.LOCK_READ, 201, 1)).isZero();
+      refused(IoFailure.BUSY, () -> open(EXCLUSIVE));
+    } finally {
+      Libc.close(qemu);
+    }
   }
 
   // ---- block devices

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -31,17 +30,11 @@ class FileDeviceContractTest {
 
   @Nested
   class InMemory extends BlockDeviceContract {
-    private Path file;
-
     @Override
     protected BlockDevice open() throws Exception {
-      file = sparseFile(Path.of("/dev/shm"), BYTES);
+      Path file = sparseFile(Path.of("/dev/shm"), BYTES);
+      closing(() -> Files.delete(file));
       return FileDevice.open(file, new DeviceAccess.Exclusive());
-    }
-
-    @AfterEach
-    void deleteFile() throws Exception {
-      Files.deleteIfExists(file);
     }
   }
 
@@ -49,21 +42,14 @@ class FileDeviceContractTest {
   @Nested
   class OnAFileSystemThatCanDoNothing extends BlockDeviceContract {
     @TempDir Path directory;
-    private MountedDirectory mounted;
 
     @Override
     protected BlockDevice open() throws Exception {
-      mounted = MountedDirectory.ramfs(directory);
-      FileDevice device =
-          FileDevice.open(sparseFile(directory, BYTES), new DeviceAccess.Exclusive());
+      closing(MountedDirectory.ramfs(directory));
+      Path file = sparseFile(directory, BYTES);
+      FileDevice device = closing(FileDevice.open(file, new DeviceAccess.Exclusive()));
       assertThat(device.direct()).isFalse();
       return device;
-    }
-
-    @AfterEach
-    void unmount() throws Exception {
-      device().close();
-      mounted.close();
     }
   }
 
@@ -71,39 +57,26 @@ class FileDeviceContractTest {
   @Nested
   class OnFuse extends BlockDeviceContract {
     @TempDir Path directory;
-    private QemuFuseExport export;
 
     @Override
     protected BlockDevice open() throws Exception {
-      export = QemuFuseExport.of(sparseFile(directory, BYTES), directory.resolve("exported"));
+      Path image = sparseFile(directory, BYTES);
+      var export = closing(QemuFuseExport.of(image, directory.resolve("exported")));
       return FileDevice.open(export.path(), new DeviceAccess.Exclusive());
-    }
-
-    @AfterEach
-    void stopTheServer() throws Exception {
-      device().close();
-      export.close();
     }
   }
 
   abstract static class OnALoopDevice extends BlockDeviceContract {
     @TempDir Path directory;
-    private LoopDevice loop;
 
     abstract int sectorBytes();
 
     @Override
     protected BlockDevice open() throws Exception {
-      loop = LoopDevice.over(sparseFile(directory, BYTES), sectorBytes());
-      FileDevice device = FileDevice.open(loop.path(), new DeviceAccess.Exclusive());
+      var loop = closing(LoopDevice.over(sparseFile(directory, BYTES), sectorBytes()));
+      FileDevice device = closing(FileDevice.open(loop.path(), new DeviceAccess.Exclusive()));
       assertThat(device.blockSizes().minimum()).isEqualTo(sectorBytes());
       return device;
-    }
-
-    @AfterEach
-    void detach() throws Exception {
-      device().close();
-      loop.close();
     }
   }
 
