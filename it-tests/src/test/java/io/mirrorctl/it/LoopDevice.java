@@ -1,5 +1,6 @@
 package io.mirrorctl.it;
 
+import io.mirrorctl.core.block.HostNeeds;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,6 +25,7 @@ public final class LoopDevice implements AutoCloseable {
    * @param sectorBytes logical sector size: 512, 1024, 2048 or 4096
    */
   public static LoopDevice attach(Path file, int sectorBytes) {
+    HostNeeds.requireRoot();
     var losetup = Tool.of("losetup", "--find", "--show", "--sector-size", sectorBytes, file);
     // another process may take the free device between the question and the attachment
     for (int attempt = 0; attempt < 5; attempt++) {
@@ -32,7 +34,7 @@ public final class LoopDevice implements AutoCloseable {
         return new LoopDevice(Path.of(output.out().strip()));
       }
       if (!output.err().contains("busy")) {
-        throw new AssertionError("cannot attach %s (this needs root): %s".formatted(file, output));
+        throw new AssertionError("cannot attach %s: %s".formatted(file, output));
       }
     }
     return new LoopDevice(Path.of(losetup.run().out().strip()));

@@ -2,6 +2,7 @@ package io.mirrorctl.it;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.mirrorctl.core.block.HostNeeds;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,9 +18,10 @@ import java.util.stream.Stream;
 /**
  * An external program that runs to its end, with its output captured.
  *
- * <p>A program that is not installed, does not end within the time limit (60 s unless said
- * otherwise) or, in {@link #run}, ends with another status than 0 fails the test with everything it
- * printed. Whatever it started is killed when the limit is over.
+ * <p>A program that is not installed is {@linkplain HostNeeds#unmet a need not met}. One that does
+ * not end within the time limit (60 s unless said otherwise) or, in {@link #run}, ends with another
+ * status than 0 fails the test with everything it printed. Whatever it started is killed when the
+ * limit is over.
  */
 public final class Tool {
   private static final Map<String, String> DEBIAN_PACKAGES =
@@ -122,10 +124,9 @@ public final class Tool {
       return builder.start();
     } catch (IOException e) {
       String program = command.getFirst();
-      throw new AssertionError(
+      throw HostNeeds.unmet(
           "cannot start %s: %s; on Debian it is in the package %s"
-              .formatted(program, e.getMessage(), DEBIAN_PACKAGES.getOrDefault(program, program)),
-          e);
+              .formatted(program, e.getMessage(), DEBIAN_PACKAGES.getOrDefault(program, program)));
     }
   }
 

@@ -22,7 +22,12 @@ final class Commands {
   record Result(int exitCode, String output) {}
 
   static Result tryToRun(String... command) throws IOException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    Process process;
+    try {
+      process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    } catch (IOException e) {
+      throw HostNeeds.unmet(e.getMessage());
+    }
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     try {
       return new Result(process.waitFor(), output.strip());

@@ -21,6 +21,7 @@ record LoopDevice(Path path) implements Closeable {
   }
 
   private static LoopDevice attach(String... arguments) throws IOException {
+    HostNeeds.requireRoot();
     String[] command = new String[arguments.length + 3];
     System.arraycopy(new String[] {"losetup", "--find", "--show"}, 0, command, 0, 3);
     System.arraycopy(arguments, 0, command, 3, arguments.length);

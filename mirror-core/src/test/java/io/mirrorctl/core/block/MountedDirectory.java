@@ -9,6 +9,7 @@ record MountedDirectory(Path path, LoopDevice below) implements Closeable {
 
   /** A file system without direct I/O, hole punching or anything else. */
   static MountedDirectory ramfs(Path directory) throws Exception {
+    HostNeeds.requireRoot();
     Commands.run("mount", "-t", "ramfs", "none", directory.toString());
     return new MountedDirectory(directory, null);
   }
