@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A regular file or block device of this host.
@@ -61,6 +62,7 @@ public final class FileDevice implements BlockDevice {
   private final Allocation allocation;
   private final Set<DeviceFeature> features;
   private final boolean readOnly;
+  private final AtomicLong sizeBytes;
 
   /** Whether RWF_DSYNC serves here, as far as is known. */
   private volatile boolean durableWrites;
@@ -76,6 +78,7 @@ public final class FileDevice implements BlockDevice {
     this.descriptor = new Descriptor(file.descriptor(), name);
     this.sizes = new BlockSizes(file.minimum(), file.preferred(), MAXIMUM);
     this.durableWrites = file.durableWrites();
+    this.sizeBytes = new AtomicLong(file.sizeBytes());
     this.readOnly = access instanceof DeviceAccess.ReadOnly;
     this.allocation =
         file.status().isBlockDevice()
@@ -94,8 +97,8 @@ public final class FileDevice implements BlockDevice {
   }
 
   /**
-   * Opens a regular file or block device. Its size is taken now; a part of a sector at the end of a
-   * file is left out.
+   * Opens a regular file or block device. Its size is taken now, and again by {@link #remeasure}; a
+   * part of a sector at the end of a file is left out.
    *
    * @throws DeviceException BUSY if the claim is refused, with who can be seen to have it;
    *     READ_ONLY if it cannot be written; GONE if there is no such file; INVALID if it is neither
@@ -128,7 +131,17 @@ public final class FileDevice implements BlockDevice {
 
   @Override
   public long sizeBytes() {
-    return file.sizeBytes();
+    return sizeBytes.get();
+  }
+
+  @Override
+  public long remeasure() throws IOException {
+    int _ = begin("remeasure", 0, 0, 0);
+    try {
+      return sizeBytes.accumulateAndGet(file.sizeNow(name), Math::max);
+    } finally {
+      descriptor.leave();
+    }
   }
 
   @Override
@@ -259,8 +272,8 @@ public final class FileDevice implements BlockDevice {
 
   /** The descriptor for a request that is right; {@link Descriptor#leave} must follow. */
   private int begin(String what, long offset, long length, long longest) throws IOException {
-    if (offset < 0 || length < 0 || offset > file.sizeBytes() - length) {
-      throw wrong(what, offset, length, "the device has %d bytes", file.sizeBytes());
+    if (offset < 0 || length < 0 || offset > sizeBytes() - length) {
+      throw wrong(what, offset, length, "the device has %d bytes", sizeBytes());
     }
     if (((offset | length) & (sizes.minimum() - 1)) != 0) {
       throw wrong(what, offset, length, "its sectors have %d bytes", sizes.minimum());
@@ -301,7 +314,7 @@ public final class FileDevice implements BlockDevice {
         throw new DeviceException(
             IoFailure.GONE,
             "%s ends at %d and had %d bytes when it was opened; was it truncated?"
-                .formatted(name, offset + done + count, file.sizeBytes()));
+                .formatted(name, offset + done + count, sizeBytes()));
       }
       done += whole;
     }

@@ -150,6 +150,15 @@ record OpenFile(
         system.isLocal());
   }
 
+  /** The size as it is now, in whole units. */
+  long sizeNow(String name) throws DeviceException {
+    long bytes =
+        status.isBlockDevice()
+            ? ask(descriptor, Libc.BLKGETSIZE64, name)
+            : FileStatus.of(descriptor, name).sizeBytes();
+    return wholeUnits(bytes, minimum, name);
+  }
+
   /** The smallest unit that a direct read takes, for kernels that cannot be asked. */
   private static int unitByTrial(int fd, long fileBytes) {
     try (Arena arena = Arena.ofConfined()) {

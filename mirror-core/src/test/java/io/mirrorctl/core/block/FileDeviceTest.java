@@ -77,6 +77,20 @@ class FileDeviceTest {
   }
 
   @Test
+  void aFileThatHasGrownIsMeasuredAgainButNeverMadeSmaller() throws Exception {
+    Path path = sparseFile(directory, 1 << 20);
+    try (var device = FileDevice.open(path, EXCLUSIVE);
+        var file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.setLength(2 << 20);
+      assertThat(device.sizeBytes()).isEqualTo(1 << 20);
+      assertThat(device.remeasure()).isEqualTo(2 << 20);
+      device.write((2 << 20) - 4096, ByteBuffer.allocate(4096), WriteOption.NONE);
+      file.setLength(1 << 20);
+      assertThat(device.remeasure()).isEqualTo(2 << 20);
+    }
+  }
+
+  @Test
   void aFileNameMayHoldAnyCharacter() throws Exception {
     Path file = directory.resolve("Mitglied ä 磁盘\n.img");
     Files.write(file, new byte[4096]);
