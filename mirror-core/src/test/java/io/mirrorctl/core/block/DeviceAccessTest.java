@@ -101,7 +101,7 @@ class DeviceAccessTest {
 
   @Test
   void ofManyThatRaceNoTwoGetWhatExcludesTheOther() throws Exception {
-    for (int round = 0; round < 40; round++) {
+    for (int round = 0; round < 10; round++) {
       Set<DeviceAccess> winners = ConcurrentHashMap.newKeySet();
       AtomicInteger exclusive = new AtomicInteger();
       CyclicBarrier together = new CyclicBarrier(6);
