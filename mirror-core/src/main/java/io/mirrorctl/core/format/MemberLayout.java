@@ -111,7 +111,7 @@ public record MemberLayout(
     if (size < MIN_DATA_SECTORS || size > deviceSectors - dataOffset) {
       return tooSmall(deviceSectors, dataOffset, sizeSectors);
     }
-    long bblog = bblogOffset(dataOffset, size, kind, chunkBytes);
+    long bblog = bblogOffset(size, kind, chunkBytes);
     return new Outcome.Fits(
         new MemberLayout(
             deviceSectors,
@@ -163,18 +163,15 @@ public record MemberLayout(
     return new BitmapArea(SUPER_OFFSET + BITMAP_OFFSET, geometry, slots).range().end();
   }
 
-  private static long bblogOffset(long dataOffset, long size, BitmapKind kind, long chunkBytes) {
-    if (kind == BitmapKind.CLUSTERED) {
-      return 0;
-    }
-    long space =
-        kind == BitmapKind.NONE
-            ? bitmapSpace(size)
-            : new BitmapGeometry(size, chunkBytes).strideBytes() / SectorRange.SECTOR_BYTES;
-    long behindBitmap = BITMAP_OFFSET + space;
-    return dataOffset >= SUPER_OFFSET + behindBitmap + BBLOG_SECTORS
-        ? behindBitmap
-        : dataOffset - BBLOG_SECTORS - SUPER_OFFSET;
+  /** Directly behind the bitmap, or the place of one; before 1 MiB of data there is always room. */
+  private static long bblogOffset(long size, BitmapKind kind, long chunkBytes) {
+    return switch (kind) {
+      case CLUSTERED -> 0;
+      case INTERNAL ->
+          BITMAP_OFFSET
+              + new BitmapGeometry(size, chunkBytes).strideBytes() / SectorRange.SECTOR_BYTES;
+      case NONE -> BITMAP_OFFSET + bitmapSpace(size);
+    };
   }
 
   /** mdadm's choice of the first data sector for a device. */

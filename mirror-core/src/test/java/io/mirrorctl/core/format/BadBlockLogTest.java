@@ -96,8 +96,19 @@ class BadBlockLogTest {
                 "bad block entry 0", "a place on the device", "1048572+5, shift 0"));
     assertThat(decode(entries(((1 << 20) - 4L) << 10 | 4), 0))
         .isInstanceOf(BadBlockLogRead.Valid.class);
+    assertThat(decode(entries(((1 << 17) - 4L) << 10 | 4), 3))
+        .isInstanceOf(BadBlockLogRead.Valid.class);
+    assertThat(decode(entries(((1 << 17) - 4L) << 10 | 5), 3))
+        .isInstanceOfSatisfying(
+            BadBlockLogRead.Corrupt.class,
+            c ->
+                assertThat(c.toString())
+                    .isEqualTo(
+                        "bad-block log is corrupt: bad block entry 0 is 131068+5, shift 3, expected"
+                            + " a place on the device"));
     assertThat(decode(entries(-2), 0)).isInstanceOf(BadBlockLogRead.Corrupt.class);
     assertThat(decode(entries(1L << 62 | 1), 53)).isInstanceOf(BadBlockLogRead.Corrupt.class);
+    assertThat(decode(entries(), 53)).isEqualTo(new BadBlockLogRead.Valid(BadBlockLog.EMPTY));
     assertThat(decode(entries(), 54))
         .isInstanceOfSatisfying(
             BadBlockLogRead.Corrupt.class, c -> assertThat(c.field()).isEqualTo("bblog_shift"));
@@ -128,6 +139,12 @@ class BadBlockLogTest {
       assertThat(log.overlaps(SectorRange.ofLength(sector, 1))).isEqualTo(model.get(sector));
     }
     assertThat(log.isEmpty()).isEqualTo(model.isEmpty());
+  }
+
+  @Test
+  void anImpossibleUnitIsNotWritten() {
+    assertThatIllegalArgumentException().isThrownBy(() -> BadBlockLog.EMPTY.encode(54, 8));
+    assertThatIllegalArgumentException().isThrownBy(() -> BadBlockLog.EMPTY.encode(-1, 8));
   }
 
   @Test

@@ -1,6 +1,7 @@
 package io.mirrorctl.core.format;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.mirrorctl.core.block.SectorRange;
@@ -111,5 +112,10 @@ class BitmapGeometryTest {
     assertThat(area.pageOffsetBytes(1, 1)).isEqualTo(8192 + 8192 + 4096);
     assertThat(area.slotRange(1)).isEqualTo(new SectorRange(32, 48));
     assertThat(area.range()).isEqualTo(new SectorRange(16, 80));
+    assertThatIllegalArgumentException().isThrownBy(() -> area.pageOffsetBytes(0, 2));
+    assertThatIllegalArgumentException().isThrownBy(() -> area.pageOffsetBytes(0, -1));
+    assertThatExceptionOfType(IndexOutOfBoundsException.class)
+        .isThrownBy(() -> area.slotOffsetBytes(4));
+    assertThatIllegalArgumentException().isThrownBy(() -> new BitmapArea(16, area.geometry(), 0));
   }
 }

@@ -24,19 +24,20 @@ class BitmapHeaderCodecTest {
   @Test
   void aClusteredHeaderIsReadAndWrittenAsWrittenDownByHand() {
     var header =
-        new BitmapHeader(
-            5,
-            UUID.fromString("447f425b-21f8-c7b7-7413-fd5d9af5dfdb"),
-            20,
-            21,
-            63488,
-            BitmapHeader.STATE_STALE,
-            1L << 31,
-            7,
-            16383,
-            24,
-            4,
-            "example");
+        BitmapHeader.builder()
+            .version(5)
+            .uuid(UUID.fromString("447f425b-21f8-c7b7-7413-fd5d9af5dfdb"))
+            .events(20)
+            .eventsCleared(21)
+            .syncSize(63488)
+            .state(BitmapHeader.STATE_STALE)
+            .chunksize(1L << 31)
+            .daemonSleep(7)
+            .writeBehind(16383)
+            .sectorsReserved(24)
+            .nodes(4)
+            .clusterName("example")
+            .build();
     assertThat(BitmapHeaderCodec.decode(golden("bitmap-clustered")))
         .isEqualTo(new BitmapHeaderRead.Valid(header));
     assertThat(BitmapHeaderCodec.encode(header)).isEqualTo(golden("bitmap-clustered"));
@@ -196,5 +197,6 @@ class BitmapHeaderCodecTest {
     assertThatIllegalArgumentException()
         .isThrownBy(() -> builder.clusterName("x".repeat(65)).build())
         .withMessageContaining("longer than 64 bytes");
+    assertThat(builder.clusterName("x".repeat(64)).build().clusterName()).hasSize(64);
   }
 }

@@ -52,6 +52,11 @@ class MdUuidTest {
         .withMessageContaining("\"" + text + "\" is no UUID");
   }
 
+  @Test
+  void aUuidHas16Bytes() {
+    assertThatIllegalArgumentException().isThrownBy(() -> MdUuid.fromBytes(new byte[17]));
+  }
+
   @Property(tries = 200)
   void everyUuidComesBackFromTextAndFromBytes(@ForAll long high, @ForAll long low) {
     UUID uuid = new UUID(high, low);

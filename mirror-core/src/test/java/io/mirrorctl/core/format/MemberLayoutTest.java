@@ -9,6 +9,7 @@ import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.LongRange;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvFileSource;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -64,6 +65,22 @@ class MemberLayoutTest {
   }
 
   @ParameterizedTest
+  @CsvFileSource(resources = "/golden/mdadm-layouts.csv", numLinesToSkip = 2)
+  void everyDeviceIsLaidOutAsByMdadm(
+      long deviceSectors, long dataOffset, long chunkBytes, int behindBitmap, int withoutBitmap) {
+    MemberLayout internal = plan(deviceSectors, 0, BitmapKind.INTERNAL, 0, 0);
+    assertThat(internal.dataOffset()).isEqualTo(dataOffset);
+    assertThat(internal.bitmapChunkBytes()).isEqualTo(chunkBytes);
+    assertThat(internal.bblogOffset()).isEqualTo(behindBitmap);
+    MemberLayout none = plan(deviceSectors, 0, BitmapKind.NONE, 0, 0);
+    assertThat(none.dataOffset()).isEqualTo(dataOffset);
+    assertThat(none.bblogOffset()).isEqualTo(withoutBitmap);
+    MemberLayout clustered = plan(deviceSectors, 0, BitmapKind.CLUSTERED, 4, 0);
+    assertThat(clustered.dataOffset()).isEqualTo(dataOffset);
+    assertThat(clustered.bitmapChunkBytes()).isEqualTo(chunkBytes);
+  }
+
+  @ParameterizedTest
   @CsvSource({
     // array sectors, chunk
     "63488, 67108864",
@@ -112,6 +129,7 @@ class MemberLayoutTest {
               assertThat(fits.layout().dataSize()).isEqualTo(4194304 - 2048);
               assertThat(fits.layout().size()).isEqualTo(layout.size());
             });
+    assertThat(layout.on(65536)).isEqualTo(new Outcome.Fits(layout));
     assertThat(layout.on(65535))
         .isEqualTo(
             new Outcome.Refused(
@@ -132,6 +150,9 @@ class MemberLayoutTest {
     assertThat(refusal(65536, 0, BitmapKind.INTERNAL, 0, 2048)).contains("chunk of 2048 bytes");
     assertThat(refusal(65536, 0, BitmapKind.INTERNAL, 0, 12288)).contains("chunk of 12288 bytes");
     assertThat(refusal(65536, 0, BitmapKind.INTERNAL, 0, 1L << 32)).contains("a power of two");
+    // 256 slots take more than 1 MiB and the device has no more
+    assertThat(refusal(4100, 0, BitmapKind.CLUSTERED, 256, 0))
+        .isEqualTo("the device has 4100 sectors; metadata takes 4096 and data at least 10");
     assertThat(refusal(16 * TIB, 0, BitmapKind.CLUSTERED, 4, 4096))
         .contains("at most 268435456 are: take chunks of at least 65536 bytes");
   }

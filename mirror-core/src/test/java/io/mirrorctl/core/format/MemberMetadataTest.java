@@ -202,6 +202,48 @@ class MemberMetadataTest {
   }
 
   @Test
+  void aSlotThatDisagreesWithSlot0IsNotBelievedWhereTheSuperblockDoesNotTell() throws IOException {
+    ByteBuffer internal = BitmapHeaderCodec.encode(Samples.internalHeader());
+    MemberMetadata metadata =
+        read(
+            Samples.head()
+                .put(Samples.internal(), Samples.clusteredHeader(3))
+                .put(8192 + 4096, internal));
+    assertThat(corrupt(metadata, 1))
+        .isEqualTo(new BitmapHeaderRead.Corrupt("version", "5 as in slot 0", "4"));
+    Superblock level10 = Samples.clustered().toBuilder().level(10).build();
+    ByteBuffer shorter =
+        BitmapHeaderCodec.encode(Samples.clusteredHeader(3).toBuilder().syncSize(100_000).build());
+    BitmapHeader longer = Samples.clusteredHeader(3).toBuilder().syncSize(126_976).build();
+    metadata = read(Samples.head().put(level10, longer).put(8192 + 4096, shorter));
+    assertThat(corrupt(metadata, 1))
+        .isEqualTo(new BitmapHeaderRead.Corrupt("sync_size", "126976 as in slot 0", "100000"));
+  }
+
+  @Test
+  void aSlotOfAnotherFormatIsStillOfACluster() throws IOException {
+    ByteBuffer padded =
+        BitmapHeaderCodec.encode(Samples.clusteredHeader(3)).putInt(BitmapHeaderCodec.AT_PAD, 1);
+    MemberMetadata metadata = read(Samples.head().put(Samples.internal()).put(8192, padded));
+    assertThat(metadata.bitmapKind()).isEqualTo(BitmapKind.CLUSTERED);
+    assertThat(metadata.bitmapArea()).isEmpty();
+    ByteBuffer lockless =
+        BitmapHeaderCodec.encode(Samples.internalHeader()).putInt(BitmapHeaderCodec.AT_VERSION, 6);
+    metadata = read(Samples.head().put(Samples.internal()).put(8192, lockless));
+    assertThat(metadata.bitmapKind()).isEqualTo(BitmapKind.INTERNAL);
+  }
+
+  @Test
+  void slotsMayEndWhereTheDataBegins() throws IOException {
+    Superblock s = Samples.clustered().toBuilder().dataOffset(16 + 4 * 8).build();
+    MemberMetadata metadata = read(Samples.head().put(s, Samples.clusteredHeader(4)));
+    assertThat(metadata.bitmapHeaders()).hasSize(4);
+    Superblock less = Samples.clustered().toBuilder().dataOffset(16 + 4 * 8 - 1).build();
+    metadata = read(Samples.head().put(less, Samples.clusteredHeader(4)));
+    assertThat(corrupt(metadata, 0).field()).isEqualTo("nodes, chunksize");
+  }
+
+  @Test
   void slotsThatWouldReachIntoTheDataAreNotRead() throws IOException {
     Superblock s = Samples.clustered().toBuilder().dataOffset(2048).build();
     BitmapHeader header = Samples.clusteredHeader(256).toBuilder().chunksize(512).build();
@@ -234,7 +276,30 @@ class MemberMetadataTest {
   void aBadBlockLogInsideTheBitmapIsNeitherReadNorWritten() throws IOException {
     Superblock s = Samples.withBadBlockLog(Samples.internal()).toBuilder().bblogOffset(15).build();
     MemberMetadata metadata = read(Samples.head().put(s, Samples.internalHeader()));
-    assertThat(metadata.badBlockLog()).isInstanceOf(BadBlockLogRead.Corrupt.class);
+    assertThat(metadata.badBlockLog())
+        .isEqualTo(
+            new BadBlockLogRead.Corrupt(
+                "bblog_offset and bblog_size",
+                "1 to 8 sectors between superblock, bitmap and data",
+                "15 and 8"));
+    assertThat(metadata.badBlockArea()).isEmpty();
+  }
+
+  @Test
+  void withoutABitmapTheLogMayBeginRightBehindTheSuperblock() throws IOException {
+    Superblock s = Samples.withBadBlockLog(Samples.plain()).toBuilder().bblogOffset(8).build();
+    MemberMetadata metadata = read(Samples.head().put(s).put(s, SOME_BAD));
+    assertThat(metadata.badBlockLog()).isEqualTo(new BadBlockLogRead.Valid(SOME_BAD));
+    assertThat(metadata.badBlockArea()).contains(new SectorRange(16, 24));
+  }
+
+  @Test
+  void whereTheBitmapEndsUnknownNoLogIsWritten() throws IOException {
+    Superblock s = Samples.internal().toBuilder().bblogOffset(16).bblogSize(8).build();
+    MemberMetadata metadata =
+        read(Samples.head().put(s, Samples.internalHeader()).fill(8192, 1, 0));
+    assertThat(metadata.bitmapKind()).isEqualTo(BitmapKind.INTERNAL);
+    assertThat(metadata.bitmapArea()).isEmpty();
     assertThat(metadata.badBlockArea()).isEmpty();
   }
 
@@ -272,6 +337,13 @@ class MemberMetadataTest {
     assertThat(full.dirtyChunks()).isEqualTo(496);
     assertThat(full.dirtyRanges()).containsExactly(new SlotImage.ChunkRange(0, 495));
     SlotImage some = metadata.readSlot(device, 1);
+    assertThat(some.header()).isEqualTo(Samples.clusteredHeader(3));
+    assertThat(some).hasToString("26 of 496 chunks dirty");
+    assertThat(some).hasSameHashCodeAs(metadata.readSlot(device, 1));
+    assertThatIllegalArgumentException().isThrownBy(() -> some.isDirty(496));
+    assertThatIllegalArgumentException().isThrownBy(() -> some.isDirty(-1));
+    assertThatIllegalArgumentException().isThrownBy(() -> metadata.readSlot(device, 3));
+    assertThatIllegalArgumentException().isThrownBy(() -> metadata.readSlot(device, -1));
     assertThat(some.dirtyChunks()).isEqualTo(26);
     assertThat(some.dirtyRanges())
         .containsExactly(
@@ -320,8 +392,10 @@ class MemberMetadataTest {
 
   @Test
   void aSuperblockOfVersion11IsNamedAndShown() throws IOException {
-    Superblock s = Samples.plain().toBuilder().superOffset(0).build();
-    assertThat(read(Samples.head().put(s)).superblock())
+    Superblock s = Samples.clustered().toBuilder().superOffset(0).build();
+    MemberMetadata metadata = read(Samples.head().put(s, Samples.clusteredHeader(4)));
+    assertThat(metadata.bitmapKind()).isEqualTo(BitmapKind.NONE);
+    assertThat(metadata.superblock())
         .isInstanceOfSatisfying(
             SuperblockRead.Unsupported.class,
             u -> {

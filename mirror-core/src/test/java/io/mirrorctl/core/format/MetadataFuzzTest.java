@@ -6,6 +6,7 @@ import com.google.common.primitives.ImmutableIntArray;
 import com.sun.management.ThreadMXBean;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
+import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -28,6 +29,12 @@ class MetadataFuzzTest {
 
   /** The most bytes of bits that are read in one image: the rest is like them. */
   private static final long MOST_BITS = 1 << 16;
+
+  private static final BufferPoolMXBean DIRECT_MEMORY =
+      ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class).stream()
+          .filter(pool -> pool.getName().equals("direct"))
+          .findFirst()
+          .orElseThrow();
 
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
@@ -110,9 +117,12 @@ class MetadataFuzzTest {
 
   /** Uses all there is to use, and returns what reading the metadata allocated. */
   private long examine(MemoryImage device) throws IOException {
+    long directBefore = DIRECT_MEMORY.getMemoryUsed();
     long before = THREADS.getCurrentThreadAllocatedBytes();
     MemberMetadata metadata = MemberMetadata.read(device);
     long allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
+    // the collector may free some meanwhile, so this does not see all, but over many it does
+    assertThat(DIRECT_MEMORY.getMemoryUsed() - directBefore).isLessThan(MOST_ALLOCATED);
     assertThat(allocated).isLessThan(MOST_ALLOCATED);
     assertThat(device.bytesRead()).isLessThan(64 << 20);
     count(metadata.superblock());
@@ -120,6 +130,7 @@ class MetadataFuzzTest {
     if (metadata.superblock() instanceof SuperblockRead.Valid(Superblock s)) {
       assertInside(s, metadata);
     }
+    assertThat(metadata.bitmapHeaders()).hasSizeLessThanOrEqualTo(BitmapHeaderCodec.MAX_NODES);
     long bits = 0;
     for (int slot = 0; slot < metadata.bitmapHeaders().size(); slot++) {
       BitmapHeaderRead read = metadata.bitmapHeaders().get(slot);

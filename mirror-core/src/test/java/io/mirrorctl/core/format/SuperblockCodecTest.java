@@ -189,6 +189,14 @@ class SuperblockCodecTest {
   }
 
   @Test
+  void aSuperblockWithoutRolesNeedsNoMoreThanItsHeader() {
+    Superblock s = clustered().toBuilder().devRoles(ImmutableIntArray.of()).build();
+    assertThat(decode(SuperblockCodec.encode(s).limit(256))).isEqualTo(new SuperblockRead.Valid(s));
+    assertThat(decode(SuperblockCodec.encode(s).limit(255)))
+        .isEqualTo(new SuperblockRead.Absent("the device ends 255 bytes behind sector 8"));
+  }
+
+  @Test
   void whatLiesBehindTheRolesIsOfNoImportance() {
     ByteBuffer block = golden("superblock-clustered").put(264, (byte) 1).put(4095, (byte) 1);
     assertThat(decode(block)).isInstanceOf(SuperblockRead.Valid.class);
@@ -274,6 +282,14 @@ class SuperblockCodecTest {
         .isThrownBy(() -> builder.devflags(256).build())
         .withMessage("devflags 256 is not in 0..255");
     builder.devflags(0);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> builder.bblogShift(256).build())
+        .withMessage("bblogShift 256 is not in 0..255");
+    builder.bblogShift(0);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> builder.bblogSize(-1).build())
+        .withMessage("bblogSize -1 is not in 0..65535");
+    builder.bblogSize(0);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> builder.devRoles(roles(1921)).build())
         .withMessage("1921 roles; at most 1920");
