@@ -1,0 +1,462 @@
+package io.mirrorctl.cli.nbd;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.mirrorctl.cli.nbd.NbdRequest.Failure;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Keeps a session with the server, renews it when it is lost, and decides what becomes of the
+ * requests under way.
+ *
+ * <p>When a session is lost and the server had answered writes that no flush covers, then it may
+ * have forgotten them: every request fails with {@link IoFailure#VOLATILE_LOSS} until {@link
+ * #acknowledgeLoss}. Otherwise requests wait for the next session and are sent again, which is
+ * harmless for all of them. After the retry limit they fail, and so do new ones at once, but the
+ * search for the server goes on.
+ *
+ * <p>Threading: {@link #submit} and the accessors from any thread. One thread, the keeper, waits
+ * for the end of a session and makes the next one. {@code lock} guards all state and is not held
+ * while anything waits; sessions are asked to do things outside of it.
+ */
+final class ServerLink {
+  private static final System.Logger LOG = System.getLogger(NbdDevice.class.getName());
+
+  private static final Failure CLOSED = new Failure(IoFailure.CLOSED, "the device is closed");
+
+  private static final Failure LOSS =
+      new Failure(
+          IoFailure.VOLATILE_LOSS,
+          "the connection was lost after the server had answered writes that were not flushed;"
+              + " it may have lost them");
+
+  private final ClientSession.Setup setup;
+  private final UnflushedWrites unflushed;
+  private final Env env;
+  private final String name;
+  private final ServerExport export;
+  private final long retryNanos;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+
+  /** The session that takes requests; null while there is none or it may not be used. */
+  private volatile ClientSession open;
+
+  /** The present session, whether or not it may be used; null between two. */
+  @GuardedBy("lock")
+  private ClientSession session;
+
+  /** Requests that wait for a session, oldest first. */
+  @GuardedBy("lock")
+  private List<NbdRequest> parked = new ArrayList<>();
+
+  /** Answered writes may be lost, and nobody has acknowledged that. */
+  @GuardedBy("lock")
+  private boolean lossUnacknowledged;
+
+  /** Why requests fail now that the retry limit is over; null otherwise. */
+  @GuardedBy("lock")
+  private Failure gone;
+
+  /** Since when sessions have been of no use; counts only between two. */
+  @GuardedBy("lock")
+  private long outageSinceNanos;
+
+  @GuardedBy("lock")
+  private IOException trouble;
+
+  @GuardedBy("lock")
+  private long reconnects;
+
+  @GuardedBy("lock")
+  private boolean closing;
+
+  /** The keeper, while it is trying to connect and may be interrupted. */
+  @GuardedBy("lock")
+  private Thread connecting;
+
+  @GuardedBy("lock")
+  private boolean keeperEnded;
+
+  private ServerLink(ClientSession.Setup setup, ClientSession first) {
+    this.setup = setup;
+    this.unflushed = setup.unflushed();
+    this.env = setup.env();
+    this.name = setup.uri().toString();
+    this.export = first.export();
+    this.retryNanos = setup.config().retryLimit().toNanos();
+    this.session = first;
+    this.open = first;
+  }
+
+  /** Connects for the first time; that is not retried. */
+  static ServerLink open(NbdUri uri, NbdClientConfig config, Env env) throws IOException {
+    var setup = new ClientSession.Setup(uri, config, new UnflushedWrites(), env);
+    Deadline deadline = Deadline.in(config.connectTimeout(), env.ticker());
+    var first = ClientSession.open(setup, Optional.empty(), deadline);
+    var link = new ServerLink(setup, first);
+    env.io().execute(() -> link.keep(first));
+    return link;
+  }
+
+  /** What the server agreed to first, and still does in every later session. */
+  ServerExport export() {
+    return export;
+  }
+
+  // ---- for users ---------------------------------------------------------------------------
+
+  /** Sees to it that the request ends, now or later, in whatever way. */
+  void submit(NbdRequest request) {
+    while (true) {
+      ClientSession now = open;
+      if (now != null && now.submit(request)) {
+        return;
+      }
+      lock.lock();
+      try {
+        Failure refusal = closing ? CLOSED : lossUnacknowledged ? LOSS : gone;
+        if (refusal != null) {
+          request.fail(refusal);
+          return;
+        }
+        if (open == now || open == null) {
+          // the keeper has not noticed the end of the session yet, or there is no session
+          parked.add(request);
+          return;
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** Refuses if the device is closed. */
+  void checkOpen(String device) throws DeviceException {
+    lock.lock();
+    try {
+      if (closing) {
+        throw new DeviceException(IoFailure.CLOSED, device + ": " + CLOSED.text());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes a request back that no server has seen; false if it is too late for that. */
+  boolean withdraw(NbdRequest request) {
+    lock.lock();
+    try {
+      return parked.contains(request) && !request.maybeSent() && parked.remove(request);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** See {@link io.mirrorctl.core.block.VolatileDevice#acknowledgeLoss}. */
+  void acknowledgeLoss() {
+    lock.lock();
+    try {
+      if (lossUnacknowledged) {
+        // nothing was served since the loss, so this forgets just what may be lost
+        unflushed.forget();
+        lossUnacknowledged = false;
+        admit();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  NbdStatus status() {
+    lock.lock();
+    try {
+      NbdStatus.Connection connection =
+          closing
+              ? NbdStatus.Connection.CLOSED
+              : session != null
+                  ? NbdStatus.Connection.CONNECTED
+                  : gone != null ? NbdStatus.Connection.GONE : NbdStatus.Connection.RECONNECTING;
+      String text = session != null || trouble == null ? "" : words(trouble);
+      return new NbdStatus(connection, text, lossUnacknowledged, reconnects);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Lets requests end that the server has, fails the others, says goodbye and returns when all
+   * threads have ended. An interrupt cuts the waiting for the server short.
+   */
+  void close() {
+    ClientSession last;
+    lock.lock();
+    try {
+      closing = true;
+      last = session;
+      admit();
+      failParked(CLOSED);
+      if (connecting != null) {
+        connecting.interrupt();
+      }
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    if (last != null) {
+      last.finish();
+    }
+    awaitKeeper(last);
+  }
+
+  private void awaitKeeper(ClientSession last) {
+    boolean interrupted = false;
+    lock.lock();
+    try {
+      while (!keeperEnded) {
+        try {
+          changed.await();
+        } catch (InterruptedException e) {
+          interrupted = true;
+          if (last != null) {
+            last.breakOff(new DeviceException(IoFailure.CLOSED, "closed in a hurry"));
+          }
+        }
+      }
+    } finally {
+      lock.unlock();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  // ---- the keeper --------------------------------------------------------------------------
+
+  private void keep(ClientSession first) {
+    Thread thread = Thread.currentThread();
+    String idleName = thread.getName();
+    thread.setName("nbd-keeper " + name);
+    var backoff = new Backoff(env.random());
+    try {
+      ClientSession present = first;
+      while (present != null) {
+        long since = env.ticker().read();
+        present.awaitEnd();
+        backoff.ended(env.ticker().read() - since, present.answeredAny());
+        present = takeApart(present, present == first) ? reconnect(backoff) : null;
+      }
+    } finally {
+      thread.setName(idleName);
+      lock.lock();
+      try {
+        closing = true;
+        admit();
+        failParked(CLOSED);
+        keeperEnded = true;
+        changed.signalAll();
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** Decides about all requests of a session that has ended; false if it was the last one. */
+  private boolean takeApart(ClientSession ended, boolean first) {
+    lock.lock();
+    try {
+      session = null;
+      admit();
+      long now = env.ticker().read();
+      List<NbdRequest> left = new ArrayList<>(ended.orphans());
+      left.forEach(request -> request.lost(now));
+      if (first || ended.answeredAny() || left.isEmpty()) {
+        outageSinceNanos = now;
+      }
+      // one that each session breaks under has waited since the first of them
+      for (NbdRequest request : left) {
+        if (request.lostAtNanos() - outageSinceNanos < 0) {
+          outageSinceNanos = request.lostAtNanos();
+        }
+      }
+      left.addAll(parked);
+      parked = left;
+      if (closing) {
+        failParked(CLOSED);
+        return false;
+      }
+      trouble = ended.reason();
+      log(Level.WARNING, "connection lost, requests under way: " + left.size());
+      if (unflushed.exist()) {
+        lossUnacknowledged = true;
+        failParked(LOSS);
+      }
+      giveUpIfLate();
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Finds the server again; null if the device was closed instead. */
+  private ClientSession reconnect(Backoff backoff) {
+    while (pause(backoff.pauseNanos())) {
+      Deadline full = Deadline.in(setup.config().connectTimeout(), env.ticker());
+      Deadline deadline = full.orEarlier(retryDeadline(full));
+      try {
+        ClientSession next = ClientSession.open(setup, Optional.of(export), deadline);
+        install(next);
+        return next;
+      } catch (IOException e) {
+        backoff.failed();
+        attemptFailed(e, deadline.equals(full));
+      } catch (RuntimeException e) {
+        // a bug, but the members of an array must not hang on it
+        backoff.failed();
+        attemptFailed(new IOException("connecting failed in an unforeseen way: " + e, e), true);
+      }
+    }
+    return null;
+  }
+
+  /** Waits before an attempt, and lets no request wait beyond the limit; false if closed. */
+  private boolean pause(long nanos) {
+    long until = env.ticker().read() + nanos;
+    lock.lock();
+    try {
+      while (!closing) {
+        giveUpIfLate();
+        long now = env.ticker().read();
+        long left = until - now;
+        if (left <= 0) {
+          connecting = Thread.currentThread();
+          return true;
+        }
+        if (gone == null) {
+          left = Math.min(left, outageSinceNanos + retryNanos - now);
+        }
+        try {
+          var _ = changed.awaitNanos(left);
+        } catch (InterruptedException e) {
+          // this thread belongs to the link, which has another way to end it
+        }
+      }
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** When the requests that wait now must fail; without limit once they do so at once. */
+  private Deadline retryDeadline(Deadline withoutLimit) {
+    lock.lock();
+    try {
+      return gone != null
+          ? withoutLimit
+          : new Deadline(env.ticker(), outageSinceNanos + retryNanos);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @GuardedBy("lock")
+  private void connectingIsOver() {
+    connecting = null;
+    // an interrupt that came too late must not hit what comes next
+    var _ = Thread.interrupted();
+  }
+
+  private void attemptFailed(IOException e, boolean hadFullTime) {
+    lock.lock();
+    try {
+      connectingIsOver();
+      boolean news = !words(e).equals(words(trouble));
+      if (hadFullTime || DeviceException.kindOf(e) != IoFailure.TIMEOUT) {
+        trouble = e;
+      }
+      log(news ? Level.INFO : Level.DEBUG, "cannot connect again yet");
+      if (gone == null && e instanceof ClientSession.IncompatibleException) {
+        giveUp(new Failure(IoFailure.GONE, words(e), e));
+      }
+      giveUpIfLate();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void install(ClientSession next) {
+    List<NbdRequest> waiting;
+    lock.lock();
+    try {
+      connectingIsOver();
+      session = next;
+      admit();
+      waiting = parked;
+      parked = new ArrayList<>();
+      gone = null;
+      reconnects++;
+      LOG.log(Level.INFO, () -> name + ": connected again");
+      if (closing) {
+        next.finish();
+      }
+    } finally {
+      lock.unlock();
+    }
+    waiting.forEach(this::submit);
+  }
+
+  @GuardedBy("lock")
+  private void giveUpIfLate() {
+    if (gone == null && env.ticker().read() - outageSinceNanos >= retryNanos) {
+      IoFailure kind =
+          DeviceException.kindOf(trouble) == IoFailure.TIMEOUT ? IoFailure.TIMEOUT : IoFailure.GONE;
+      giveUp(
+          new Failure(
+              kind,
+              "no working connection for %d s: %s"
+                  .formatted(setup.config().retryLimit().toSeconds(), words(trouble)),
+              trouble));
+    }
+  }
+
+  @GuardedBy("lock")
+  private void giveUp(Failure why) {
+    gone = why;
+    log(Level.WARNING, "given up for now, requests that fail: " + parked.size());
+    failParked(why);
+  }
+
+  @GuardedBy("lock")
+  private void failParked(Failure why) {
+    parked.forEach(request -> request.fail(why));
+    parked.clear();
+  }
+
+  /** Lets requests in if there is a session and nothing stands against it. */
+  @GuardedBy("lock")
+  private void admit() {
+    open = closing || lossUnacknowledged ? null : session;
+  }
+
+  @GuardedBy("lock")
+  private void log(Level level, String what) {
+    LOG.log(level, "{0}: {1}: {2}", name, what, words(trouble));
+  }
+
+  /** What went wrong, for people. */
+  static String words(IOException e) {
+    if (e instanceof ProtocolViolation) {
+      return "the server breaks the NBD protocol: " + e.getMessage();
+    }
+    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+  }
+}
