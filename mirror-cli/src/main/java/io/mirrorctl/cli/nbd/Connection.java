@@ -81,7 +81,7 @@ final class Connection implements Runnable, Watch.Watched {
       if (late) {
         LOG.log(Level.WARNING, "nbd {0}: closed, the handshake took too long", peer);
       } else if (!closed) {
-        LOG.log(Level.DEBUG, "nbd {0}: connection lost in the handshake: {1}", peer, e);
+        LOG.log(Level.DEBUG, "nbd {0}: connection lost in the handshake: {1}", peer, e.toString());
       }
     } catch (InterruptedException e) {
       LOG.log(Level.DEBUG, "nbd {0}: interrupted in the handshake", peer);
@@ -111,7 +111,7 @@ final class Connection implements Runnable, Watch.Watched {
     long limit = server.config().handshakeLimit().toNanos();
     long left = limit - (server.env().ticker().read() - arrival);
     // what is left must do for the answer too
-    String obstacle = export.admit(candidate, arrival, left / 2, server);
+    String obstacle = export.admit(candidate, arrival, left / 2);
     if (obstacle == null) {
       session = candidate;
     }

@@ -6,11 +6,12 @@ import io.mirrorctl.core.block.BlockSizes;
 import io.mirrorctl.core.block.DeviceFeature;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,18 +25,23 @@ import org.jspecify.annotations.Nullable;
  */
 final class Export {
   /** An idle socket whose end had arrived would have woken its reader by then. */
-  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
-  private static final long POLL_MILLIS = 5;
+  private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final String name;
   private final BlockDevice device;
   private final String description;
 
-  /** Guards itself: sessions admitted whose threads have not all left. */
+  /** Guards what follows. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition someEnded = lock.newCondition();
+
+  /** Those admitted whose threads have not all left. */
   private final Set<Session> sessions = new HashSet<>();
 
-  private volatile boolean closed;
+  private boolean closed;
 
   Export(String name, BlockDevice device, String description) {
     this.name = name;
@@ -53,10 +59,6 @@ final class Export {
 
   String description() {
     return description;
-  }
-
-  boolean isClosed() {
-    return closed;
   }
 
   /**
@@ -120,41 +122,50 @@ final class Export {
    * @param nanos how long to wait
    * @return why it may not begin; null if it may
    */
-  @Nullable String admit(Session session, long arrival, long nanos, Resources server)
-      throws InterruptedException {
-    long until = server.env().ticker().read() + nanos;
-    while (true) {
-      String obstacle;
-      synchronized (sessions) {
+  @Nullable String admit(Session session, long arrival, long nanos) throws InterruptedException {
+    Ticker ticker = session.ticker();
+    long until = ticker.read() + nanos;
+    lock.lock();
+    try {
+      while (true) {
         if (closed) {
           return "the export is being closed";
         }
-        obstacle = obstacle(arrival);
+        String obstacle = obstacle(arrival);
         if (obstacle == null) {
           sessions.add(session);
           return null;
         }
+        if (ticker.read() - until >= 0) {
+          return obstacle;
+        }
+        var _ = someEnded.awaitNanos(POLL_NANOS);
       }
-      if (server.env().ticker().read() - until >= 0) {
-        return obstacle;
-      }
-      server.env().sleep(Duration.ofMillis(POLL_MILLIS));
+    } finally {
+      lock.unlock();
     }
   }
 
   /** The session has no thread any more. */
   void ended(Session session) {
-    synchronized (sessions) {
+    lock.lock();
+    try {
       sessions.remove(session);
+      someEnded.signalAll();
+    } finally {
+      lock.unlock();
     }
   }
 
   /** See {@link NbdExports#remove(String, Duration)}. */
   void close(Duration drain) throws InterruptedException {
     List<Session> all;
-    synchronized (sessions) {
+    lock.lock();
+    try {
       closed = true;
-      all = new ArrayList<>(sessions);
+      all = List.copyOf(sessions);
+    } finally {
+      lock.unlock();
     }
     endAll(all, drain);
   }

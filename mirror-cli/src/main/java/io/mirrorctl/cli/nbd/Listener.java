@@ -141,7 +141,7 @@ final class Listener implements Closeable {
         accepted.setOption(StandardSocketOptions.SO_SNDBUF, SOCKET_BUFFER);
       }
     } catch (IOException | UnsupportedOperationException e) {
-      LOG.log(Level.DEBUG, "socket options", e);
+      LOG.log(Level.DEBUG, "socket options: {0}", e.toString());
     }
     return accepted;
   }

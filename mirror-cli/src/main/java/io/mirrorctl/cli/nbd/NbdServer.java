@@ -99,6 +99,11 @@ public final class NbdServer implements Closeable {
     return places.used();
   }
 
+  /** Bytes of payload in memory at the moment. */
+  public long bytesInFlight() {
+    return server.budget().used();
+  }
+
   private void accept(Listener listener) {
     while (!closed) {
       try {
@@ -106,7 +111,7 @@ public final class NbdServer implements Closeable {
       } catch (ClosedChannelException e) {
         return;
       } catch (IOException e) {
-        LOG.log(Level.WARNING, "nbd {0}: cannot accept: {1}", listener.address(), e);
+        LOG.log(Level.WARNING, "nbd {0}: cannot accept: {1}", listener.address(), e.toString());
         pause();
       }
     }
@@ -129,7 +134,7 @@ public final class NbdServer implements Closeable {
     try {
       server.env().io().execute(self[0]);
     } catch (RejectedExecutionException | OutOfMemoryError e) {
-      LOG.log(Level.WARNING, "nbd {0}: closed, no thread for it: {1}", peer, e);
+      LOG.log(Level.WARNING, "nbd {0}: closed, no thread for it: {1}", peer, e.toString());
       self[0].refuse();
     }
     if (closed) {

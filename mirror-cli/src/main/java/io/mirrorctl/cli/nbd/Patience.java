@@ -4,14 +4,14 @@ import com.google.common.base.Ticker;
 import java.time.Duration;
 
 /**
- * How long a peer may take over one message, in either direction: a fixed time and what the bytes
- * need at a slow rate, so that nobody holds memory of this server by sending or taking a byte now
- * and then.
+ * How long a peer may take over one message, in either direction: a fixed time, and the same again
+ * for every 8 MiB, so that nobody holds memory of this server for long by sending or taking a byte
+ * now and then.
  *
  * <p>Threading: one thread begins and ends, anyone may ask.
  */
 final class Patience {
-  private static final long NANOS_PER_MEBIBYTE = Duration.ofSeconds(8).toNanos();
+  private static final long KIBIBYTES_PER_TIME = 8 << 10;
 
   private final Ticker ticker;
   private final long nanos;
@@ -26,7 +26,7 @@ final class Patience {
 
   /** From now on this many bytes are expected to move. */
   void begin(long bytes) {
-    long until = ticker.read() + nanos + (bytes >> 10) * (NANOS_PER_MEBIBYTE >> 10);
+    long until = ticker.read() + nanos + nanos / KIBIBYTES_PER_TIME * (bytes >> 10);
     end = until == 0 ? 1 : until;
   }
 

@@ -32,7 +32,9 @@ final class TlsContexts {
     try {
       KeyManager[] identity = identity(certificates, key);
       TrustManager[] trust =
-          clientAuthority.isPresent() ? authorities(clientAuthority.get()) : new TrustManager[0];
+          clientAuthority.isPresent()
+              ? ClientTrust.by(authorities(clientAuthority.get()))
+              : new TrustManager[0];
       SSLContext context = SSLContext.getInstance("TLSv1.3");
       context.init(identity, trust, null);
       return context;

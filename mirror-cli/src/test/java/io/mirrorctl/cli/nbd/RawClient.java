@@ -79,6 +79,11 @@ final class RawClient implements Closeable {
     }
   }
 
+  /** Closes this side of the stream. */
+  void sendNoMore() throws IOException {
+    socket.shutdownOutput();
+  }
+
   ByteBuffer receive(int bytes) throws IOException {
     return ByteBuffer.wrap(receiveBytes(bytes));
   }

@@ -58,7 +58,7 @@ final class TestServer implements Closeable {
     try {
       server.close();
       Files.deleteIfExists(directory.resolve("socket"));
-      Files.delete(directory);
+      Files.deleteIfExists(directory);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -2,6 +2,7 @@ package io.mirrorctl.cli.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.cli.nbd.RawClient.Chunk;
 import io.mirrorctl.core.block.DeviceFeature;
 import io.mirrorctl.core.block.IoFailure;
@@ -13,10 +14,13 @@ import io.mirrorctl.core.block.WriteOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -425,7 +429,7 @@ class TransmissionTest {
 
   @Test
   void aSlowRequestDoesNotHoldUpOthers() throws Exception {
-    var gate = new java.util.concurrent.CountDownLatch(1);
+    var gate = new CountDownLatch(1);
     disk.hook(operation -> {
       if (operation.offset() == 0) {
         awaitUninterruptibly(gate);
@@ -442,8 +446,8 @@ class TransmissionTest {
     }
   }
 
-  private static void awaitUninterruptibly(java.util.concurrent.CountDownLatch latch) {
-    com.google.common.util.concurrent.Uninterruptibles.awaitUninterruptibly(latch);
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    Uninterruptibles.awaitUninterruptibly(latch);
   }
 
   @Test
@@ -453,7 +457,7 @@ class TransmissionTest {
       for (int i = 0; i < 100; i++) {
         client.sendWrite(0, i, 4096L * i, Arrays.copyOfRange(data, 4096 * i, 4096 * (i + 1)));
       }
-      var seen = new java.util.BitSet();
+      var seen = new BitSet();
       for (int i = 0; i < 100; i++) {
         Chunk chunk = client.chunk();
         assertThat(chunk.error()).isZero();
@@ -467,7 +471,7 @@ class TransmissionTest {
 
   @Test
   void aGoodbyeIsGrantedOnlyWhenAllRequestsAreAnswered() throws IOException {
-    var gate = new java.util.concurrent.CountDownLatch(1);
+    var gate = new CountDownLatch(1);
     disk.hook(_ -> awaitUninterruptibly(gate));
     try (RawClient client = client(true)) {
       for (int i = 0; i < 10; i++) {
@@ -475,7 +479,7 @@ class TransmissionTest {
       }
       client.sendRequest(0, Nbd.CMD_DISC, 99, 0, 0);
       gate.countDown();
-      var seen = new java.util.TreeSet<Long>();
+      var seen = new TreeSet<Long>();
       for (int i = 0; i < 10; i++) {
         Chunk chunk = client.chunk();
         assertThat(chunk.error()).isZero();
