@@ -21,7 +21,12 @@ import picocli.CommandLine.Spec;
     description = "A RAID1 mirror in user space, on disks that Linux md can read.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      CompareCommand.class,
       CompletionCommand.class,
+      CreateCommand.class,
+      ExamineBitmapCommand.class,
+      ExamineCommand.class,
+      ZeroSuperblockCommand.class,
     },
     versionProvider = Mirrorctl.Version.class,
     mixinStandardHelpOptions = true,

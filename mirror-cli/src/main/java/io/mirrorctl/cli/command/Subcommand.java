@@ -6,6 +6,9 @@ import io.mirrorctl.cli.daemon.Disks;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -44,5 +47,26 @@ abstract class Subcommand implements Callable<Integer> {
   /** The disks as every command and node names them. */
   final List<String> disks(List<String> typed) {
     return typed.stream().map(this::disk).toList();
+  }
+
+  /** As {@link #disks}; refuses a disk that is named twice, by whatever path. */
+  final List<String> distinctDisks(List<String> typed) {
+    List<String> names = disks(typed);
+    for (int i = 0; i < names.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        if (isSameDisk(names.get(i), names.get(j))) {
+          throw usage("%s and %s are the same disk", typed.get(j), typed.get(i));
+        }
+      }
+    }
+    return names;
+  }
+
+  private static boolean isSameDisk(String a, String b) {
+    try {
+      return a.equals(b) || Files.isSameFile(Path.of(a), Path.of(b));
+    } catch (IOException | InvalidPathException e) {
+      return false; // opening them will tell more
+    }
   }
 }

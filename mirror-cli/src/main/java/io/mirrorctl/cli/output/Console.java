@@ -2,6 +2,7 @@ package io.mirrorctl.cli.output;
 
 import com.google.errorprone.annotations.FormatMethod;
 import com.google.errorprone.annotations.FormatString;
+import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -44,6 +45,11 @@ public record Console(PrintWriter out, PrintWriter err, Format format, boolean t
   /** Whether reports are for people. */
   public boolean isForPeople() {
     return format == Format.TEXT;
+  }
+
+  /** Tells people how far long work is; close it when the work ends. */
+  public Progress progress(String task, long totalBytes, Env env) {
+    return Progress.of(task, totalBytes, err, terminal, env.ticker());
   }
 
   /** Tells people something that is no result. */

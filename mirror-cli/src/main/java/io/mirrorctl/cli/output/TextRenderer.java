@@ -18,12 +18,18 @@ final class TextRenderer {
     return renderer.out.toString();
   }
 
+  /** One below the other, with a line between them unless both have but one. */
   private void below(List<Report> reports, String indent) {
-    for (int i = 0; i < reports.size(); i++) {
-      if (i > 0) {
-        line("", "");
+    long linesBefore = 0;
+    for (Report report : reports) {
+      var renderer = new TextRenderer();
+      renderer.print(report, indent);
+      long lines = renderer.out.chars().filter(c -> c == '\n').count();
+      if (linesBefore > 0 && lines > 0 && linesBefore + lines > 2) {
+        out.append('\n');
       }
-      print(reports.get(i), indent);
+      out.append(renderer.out);
+      linesBefore = lines > 0 ? lines : linesBefore;
     }
   }
 
@@ -63,6 +69,9 @@ final class TextRenderer {
   private void table(List<Report> rows, String indent) {
     List<List<String>> lines = new ArrayList<>();
     for (Report row : rows) {
+      if (visible(row).isEmpty()) {
+        continue;
+      }
       if (lines.isEmpty()) {
         lines.add(visible(row).stream().map(Report.Field::label).toList());
       }

@@ -18,6 +18,10 @@ class FormatTest {
           .field("sync", "Sync", null)
           .build();
 
+  private static Report line(String text) {
+    return Report.builder().line(text).build();
+  }
+
   private static Report member(int index, String path) {
     return Report.builder().field("index", "Number", index).field("path", "Disk", path).build();
   }
@@ -56,6 +60,7 @@ class FormatTest {
     assertThat(Format.JSON.render(List.of(member(1, "a"), member(2, "b")))).startsWith("[");
     assertThat(Format.JSON.render(List.of(member(1, "a")))).startsWith("{");
     assertThat(Format.TEXT.render(List.of(member(1, "a"), member(2, "b")))).contains("\n\n");
+    assertThat(Format.TEXT.render(List.of(line("a"), line("b")))).isEqualTo("a\nb\n");
   }
 
   @Test

@@ -148,7 +148,7 @@ public record MemberLayout(
 
   private static Outcome tooSmall(long deviceSectors, long dataOffset, long sizeSectors) {
     return new Outcome.Refused(
-        "the device has %s sectors; metadata takes %s and data %s"
+        "too small: the device has %s sectors; metadata takes %s and data %s"
             .formatted(
                 deviceSectors,
                 dataOffset,

@@ -32,13 +32,18 @@ final class SuperblockSearch {
   /** What is at each place where a superblock of version 1 may be, 1.2 first. */
   static ImmutableList<SuperblockRead> everywhere(AlignedReader reader) throws IOException {
     var reads = ImmutableList.<SuperblockRead>builder();
-    for (long sector :
-        new long[] {Superblock.SUPER_OFFSET, 0, sectorOf10(reader.deviceSectors())}) {
-      if (sector >= 0) {
-        reads.add(at(reader, sector));
-      }
+    for (long sector : sectorsOfVersion1(reader.deviceSectors())) {
+      reads.add(at(reader, sector));
     }
     return reads.build();
+  }
+
+  /** Where versions 1.2, 1.1 and 1.0 have their superblocks on a device of this size. */
+  static long[] sectorsOfVersion1(long deviceSectors) {
+    long last = sectorOf10(deviceSectors);
+    return last < 0
+        ? new long[] {Superblock.SUPER_OFFSET, 0}
+        : new long[] {Superblock.SUPER_OFFSET, 0, last};
   }
 
   private static SuperblockRead at(AlignedReader reader, long sector) throws IOException {

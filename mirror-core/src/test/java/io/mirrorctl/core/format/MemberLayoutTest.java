@@ -133,7 +133,7 @@ class MemberLayoutTest {
     assertThat(layout.on(65535))
         .isEqualTo(
             new Outcome.Refused(
-                "the device has 65535 sectors; metadata takes 2048 and data 63488"));
+                "too small: the device has 65535 sectors; metadata takes 2048 and data 63488"));
   }
 
   @Test
@@ -152,7 +152,8 @@ class MemberLayoutTest {
     assertThat(refusal(65536, 0, BitmapKind.INTERNAL, 0, 1L << 32)).contains("a power of two");
     // 256 slots take more than 1 MiB and the device has no more
     assertThat(refusal(4100, 0, BitmapKind.CLUSTERED, 256, 0))
-        .isEqualTo("the device has 4100 sectors; metadata takes 4096 and data at least 10");
+        .isEqualTo(
+            "too small: the device has 4100 sectors; metadata takes 4096 and data at least 10");
     assertThat(refusal(16 * TIB, 0, BitmapKind.CLUSTERED, 4, 4096))
         .contains("at most 268435456 are: take chunks of at least 65536 bytes");
   }

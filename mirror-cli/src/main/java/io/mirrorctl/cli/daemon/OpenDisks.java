@@ -1,0 +1,48 @@
+package io.mirrorctl.cli.daemon;
+
+import com.google.common.collect.ImmutableList;
+import com.google.common.io.Closer;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceAccess;
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * Several disks, open at once: either all or none.
+ *
+ * @param devices in the order of their names
+ */
+public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable {
+
+  /**
+   * Opens the disks.
+   *
+   * @param disks as {@link Disks#name} returns them
+   */
+  public static OpenDisks open(List<String> disks, DeviceAccess access) throws IOException {
+    var devices = ImmutableList.<BlockDevice>builder();
+    try {
+      for (String disk : disks) {
+        devices.add(Disks.open(disk, access));
+      }
+      return new OpenDisks(devices.build());
+    } catch (IOException | RuntimeException e) {
+      try (var _ = new OpenDisks(devices.build())) {
+        throw e;
+      }
+    }
+  }
+
+  /** The disk of that name, which must be one of them. */
+  public BlockDevice named(String disk) {
+    return devices.stream().filter(d -> d.name().equals(disk)).findFirst().orElseThrow();
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (var closer = Closer.create()) {
+      devices.forEach(closer::register);
+    }
+  }
+}
