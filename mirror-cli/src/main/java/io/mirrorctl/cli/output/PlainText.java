@@ -1,11 +1,11 @@
 package io.mirrorctl.cli.output;
 
 /** Text from disks and networks made safe for a terminal. */
-final class PlainText {
+public final class PlainText {
   private PlainText() {}
 
   /** The text with control characters, and halves of characters, written as {@code \x1b}. */
-  static String of(String text) {
+  public static String of(String text) {
     if (text.codePoints().allMatch(PlainText::isPlain)) {
       return text;
     }

@@ -1,0 +1,46 @@
+package io.mirrorctl.cli.command;
+
+import io.mirrorctl.cli.daemon.ArrayDetail;
+import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.output.Console;
+import io.mirrorctl.cli.output.ExitCode;
+import java.io.IOException;
+import java.util.OptionalLong;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(
+    name = "add",
+    description =
+        "Add a disk: as a member where one is missing, else as a spare; a former member is re-added.")
+final class AddCommand extends NodeSubcommand {
+  @Parameters(index = "0", paramLabel = "NAME", description = "The array.")
+  private String name;
+
+  @Parameters(index = "1", paramLabel = "DISK", description = "The disk.")
+  private String disk;
+
+  @Option(names = "--wait", description = "Return when it holds all data.")
+  private boolean wait;
+
+  @Option(names = "--force", description = "Take it although it holds other data, which is lost.")
+  private boolean force;
+
+  @Override
+  ExitCode run(Console console) throws IOException, InterruptedException {
+    NodeRequest add = new NodeRequest.Add(array(name), disk(disk), force);
+    if (!wait) {
+      change(console, add);
+      return ExitCode.DONE;
+    }
+    node().ask(add, ArrayDetail.class);
+    NodeReports.outcome(
+        console,
+        Waiting.await(
+            console,
+            node(),
+            new NodeRequest.Wait(name, NodeRequest.Wait.Until.IDLE, OptionalLong.empty())));
+    return ExitCode.DONE;
+  }
+}

@@ -1,0 +1,178 @@
+package io.mirrorctl.cli.command;
+
+import io.mirrorctl.cli.daemon.ArrayNames;
+import io.mirrorctl.cli.daemon.ControlSocket;
+import io.mirrorctl.cli.daemon.Node;
+import io.mirrorctl.cli.daemon.NodeConfig;
+import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.nbd.NbdAddress;
+import io.mirrorctl.cli.nbd.NbdTls;
+import io.mirrorctl.cli.output.Console;
+import io.mirrorctl.cli.output.ExitCode;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(
+    name = "node",
+    description =
+        "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=...")
+final class NodeCommand extends Subcommand {
+  @Option(names = "--name", paramLabel = "NAME", required = true, description = "The node's name.")
+  private String name;
+
+  @Option(
+      names = "--nbd",
+      paramLabel = "ADDR",
+      description =
+          "Offer the arrays over NBD at host:port or unix:PATH; port 0 takes a free one. May be repeated.")
+  private List<String> nbd = new ArrayList<>();
+
+  @Option(
+      names = "--socket",
+      paramLabel = "PATH",
+      description = "The control socket; else $MIRRORCTL_SOCKET, else the default one.")
+  private Optional<Path> socket;
+
+  @Option(
+      names = "--tls",
+      paramLabel = "off|allow|require",
+      description =
+          "Whether NBD clients may or must use TLS; require if there is a certificate, else off.")
+  private Optional<NbdTls.Mode> tls;
+
+  @Option(
+      names = "--tls-cert",
+      paramLabel = "FILE",
+      description =
+          "PEM file with the certificate of the NBD server and those that lead to its CA.")
+  private Optional<Path> tlsCertificates;
+
+  @Option(
+      names = "--tls-key",
+      paramLabel = "FILE",
+      description = "PEM file with its private key, PKCS#8, not encrypted.")
+  private Optional<Path> tlsKey;
+
+  @Option(
+      names = "--tls-ca",
+      paramLabel = "FILE",
+      description = "PEM file with the CAs of client certificates.")
+  private Optional<Path> tlsAuthority;
+
+  @Option(
+      names = "--tls-client-certs",
+      description = "Only clients with a certificate of --tls-ca are served.")
+  private boolean tlsClientCertificates;
+
+  @Option(
+      names = "--assemble",
+      paramLabel = "NAME=DISK,DISK",
+      description = "Start this array before serving. May be repeated.")
+  private List<String> assemble = new ArrayList<>();
+
+  @Option(names = "--run", description = "Start these arrays although members are missing.")
+  private boolean run;
+
+  @Option(names = "--readonly", description = "Write nothing at all to the disks of these arrays.")
+  private boolean readOnly;
+
+  @Option(
+      names = "--force",
+      description =
+          "Take clustered ones for this node alone; destroys data if another node has them.")
+  private boolean force;
+
+  @Option(
+      names = {"--cluster", "--zookeeper"},
+      paramLabel = "NAME",
+      description = "Not in this release: nodes that share arrays.")
+  private Optional<String> cluster;
+
+  @Override
+  ExitCode run(Console console) throws IOException, InterruptedException {
+    if (cluster.isPresent()) {
+      throw usage(
+          "nodes that share arrays are not yet in this release; leave --cluster and --zookeeper out for a local node");
+    }
+    NodeConfig config = config();
+    config.nbd().stream()
+        .filter(address -> config.tls().mode() != NbdTls.Mode.REQUIRE && isOpenToOthers(address))
+        .forEach(address ->
+            console.note(
+                "NBD at %s can be reached from other hosts, and anybody there can read and write without TLS",
+                address));
+    var life = new NodeLife(console);
+    Runtime.getRuntime().addShutdownHook(new Thread(life::end, "mirror-shutdown"));
+    Node node = life.start(() -> Node.start(config, Env.system()));
+    console.out().println(node.readyLine());
+    console.out().flush();
+    new CountDownLatch(1).await(); // a signal ends the process
+    return ExitCode.DONE;
+  }
+
+  private NodeConfig config() {
+    if (name.isEmpty() || name.chars().anyMatch(c -> c <= ' ' || c == 127)) {
+      throw usage("the node's name \"%s\" is empty or has a blank in it", name);
+    }
+    try {
+      return new NodeConfig(
+          name,
+          socket
+              .map(path -> path.toAbsolutePath().normalize())
+              .orElseGet(ControlSocket::defaultPath),
+          nbd.stream().map(NbdAddress::parse).toList(),
+          tls(),
+          assemble.stream().map(this::array).toList());
+    } catch (IllegalArgumentException e) {
+      throw usage("%s", e.getMessage());
+    }
+  }
+
+  private NbdTls tls() {
+    NbdTls.Mode mode =
+        tls.orElse(tlsCertificates.isPresent() ? NbdTls.Mode.REQUIRE : NbdTls.Mode.OFF);
+    if (tlsClientCertificates != tlsAuthority.isPresent()) {
+      throw usage("--tls-client-certs and --tls-ca need each other");
+    }
+    if (mode == NbdTls.Mode.OFF
+        && (tlsCertificates.isPresent() || tlsKey.isPresent() || tlsClientCertificates)) {
+      throw usage("--tls off does not go with a certificate, its key or client certificates");
+    }
+    return new NbdTls(mode, tlsCertificates, tlsKey, tlsAuthority);
+  }
+
+  private NodeRequest.Assemble array(String text) {
+    int equals = text.indexOf('=');
+    if (equals < 1 || equals == text.length() - 1) {
+      throw usage("--assemble takes NAME=DISK,DISK, not %s", text);
+    }
+    return new NodeRequest.Assemble(
+        ArrayNames.check(text.substring(0, equals)),
+        disks(List.of(text.substring(equals + 1).split(",", -1))),
+        run,
+        readOnly,
+        force);
+  }
+
+  private static boolean isOpenToOthers(NbdAddress address) {
+    return switch (address) {
+      case NbdAddress.Unix _ -> false;
+      case NbdAddress.Tcp tcp -> {
+        try {
+          yield tcp.host().isEmpty() || !InetAddress.getByName(tcp.host()).isLoopbackAddress();
+        } catch (UnknownHostException e) {
+          yield false; // listening there will fail with a better message
+        }
+      }
+    };
+  }
+}

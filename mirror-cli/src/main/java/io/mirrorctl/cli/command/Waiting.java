@@ -1,0 +1,31 @@
+package io.mirrorctl.cli.command;
+
+import io.mirrorctl.cli.daemon.ArrayDetail;
+import io.mirrorctl.cli.daemon.NodeClient;
+import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.daemon.ScrubResult;
+import io.mirrorctl.cli.daemon.SyncState;
+import io.mirrorctl.cli.output.Console;
+import java.io.IOException;
+
+/** Requests that take their time, with a progress bar. */
+final class Waiting {
+  private Waiting() {}
+
+  static ArrayDetail await(Console console, NodeClient node, NodeRequest.Wait request)
+      throws IOException, InterruptedException {
+    return ask(console, node, request, ArrayDetail.class);
+  }
+
+  static ScrubResult scrub(Console console, NodeClient node, NodeRequest.Scrub request)
+      throws IOException, InterruptedException {
+    return ask(console, node, request, ScrubResult.class);
+  }
+
+  private static <T> T ask(Console console, NodeClient node, NodeRequest request, Class<T> answer)
+      throws IOException, InterruptedException {
+    try (SyncBar bar = new SyncBar(console)) {
+      return node.ask(request, SyncState.class, bar::show, answer);
+    }
+  }
+}

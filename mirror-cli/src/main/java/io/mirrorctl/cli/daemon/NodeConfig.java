@@ -1,0 +1,24 @@
+package io.mirrorctl.cli.daemon;
+
+import io.mirrorctl.cli.nbd.NbdAddress;
+import io.mirrorctl.cli.nbd.NbdTls;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * How a node is to run.
+ *
+ * @param name of the node
+ * @param socket the control socket
+ * @param nbd where its arrays are offered; nowhere if empty
+ * @param tls of the NBD server
+ * @param arrays to be assembled before the node serves
+ */
+public record NodeConfig(
+    String name, Path socket, List<NbdAddress> nbd, NbdTls tls, List<NodeRequest.Assemble> arrays) {
+
+  public NodeConfig {
+    nbd = List.copyOf(nbd);
+    arrays = List.copyOf(arrays);
+  }
+}

@@ -1,0 +1,127 @@
+package io.mirrorctl.cli.daemon;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.google.common.collect.ImmutableSet;
+import io.mirrorctl.core.array.ArrayEvent;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Something that happened on a node; the names of events are stable.
+ *
+ * @param time in UTC, as ISO 8601 writes it
+ * @param disk the disk it is about
+ * @param action resync, recovery, check or repair, for the events that begin with sync-
+ * @param message for people
+ */
+@JsonInclude(JsonInclude.Include.NON_ABSENT)
+public record NodeEvent(
+    String time,
+    String array,
+    String event,
+    Optional<String> disk,
+    Optional<String> action,
+    String message) {
+  private static final ImmutableSet<String> TROUBLE =
+      ImmutableSet.of(
+          "member-failed",
+          "read-error-corrected",
+          "read-failed",
+          "write-failed",
+          "unflushed-writes-lost");
+
+  static NodeEvent of(Instant time, String array, ArrayEvent event) {
+    return switch (event) {
+      case ArrayEvent.MemberFailed e ->
+          disk(time, array, "member-failed", e.disk(), "failed: " + e.cause());
+      case ArrayEvent.MemberAdded e -> disk(time, array, "member-added", e.disk(), "was added");
+      case ArrayEvent.MemberRemoved e ->
+          disk(time, array, "member-removed", e.disk(), "was removed");
+      case ArrayEvent.RecoveryStarted e ->
+          disk(
+              time,
+              array,
+              "recovery-started",
+              e.disk(),
+              e.byBitmap() ? "gets what changed since it left" : "gets all data");
+      case ArrayEvent.MemberInSync e -> disk(time, array, "member-in-sync", e.disk(), "is in sync");
+      case ArrayEvent.ReadErrorCorrected e ->
+          disk(
+              time,
+              array,
+              "read-error-corrected",
+              e.disk(),
+              "sectors %s rewritten from another member, error %d".formatted(e.range(), e.count()));
+      case ArrayEvent.ReadFailed e ->
+          disk(
+              time,
+              array,
+              "read-failed",
+              e.disk(),
+              "sectors %s cannot be read: %s".formatted(e.range(), e.cause()));
+      case ArrayEvent.WriteFailed e ->
+          plain(
+              time,
+              array,
+              "write-failed",
+              "sectors %s cannot be written: %s".formatted(e.range(), e.cause()));
+      case ArrayEvent.UnflushedWritesLost e ->
+          disk(
+              time,
+              array,
+              "unflushed-writes-lost",
+              e.disk(),
+              "came back and may have lost what was not flushed");
+      case ArrayEvent.SyncStarted e -> sync(time, array, "sync-started", e.action(), "began");
+      case ArrayEvent.SyncFinished e -> sync(time, array, "sync-finished", e.action(), e.outcome());
+      case ArrayEvent.SuperblocksWritten e ->
+          plain(time, array, "superblocks-written", "events is " + e.events());
+      case ArrayEvent.Stopped _ -> plain(time, array, "array-stopped", "stopped");
+    };
+  }
+
+  /** The event for people, without its name. */
+  public String sentence() {
+    return Stream.of(array, disk.orElse(""), action.orElse(""), message)
+        .filter(part -> !part.isEmpty())
+        .collect(Collectors.joining(" "));
+  }
+
+  /** The event in one line of JSON. */
+  public String toJson() {
+    return ControlJson.MAPPER.writeValueAsString(this);
+  }
+
+  /** Whether somebody should look. */
+  boolean isTrouble() {
+    return TROUBLE.contains(event);
+  }
+
+  static NodeEvent assembled(Instant time, String array) {
+    return plain(time, array, "array-assembled", "assembled");
+  }
+
+  static NodeEvent lost(Instant time, long count) {
+    return plain(
+        time, "", "events-lost", count + " events are missing here: they came too fast to be told");
+  }
+
+  private static NodeEvent plain(Instant time, String array, String event, String message) {
+    return new NodeEvent(
+        time.toString(), array, event, Optional.empty(), Optional.empty(), message);
+  }
+
+  private static NodeEvent disk(
+      Instant time, String array, String event, String disk, String message) {
+    return new NodeEvent(
+        time.toString(), array, event, Optional.of(disk), Optional.empty(), message);
+  }
+
+  private static NodeEvent sync(
+      Instant time, String array, String event, String action, String message) {
+    return new NodeEvent(
+        time.toString(), array, event, Optional.empty(), Optional.of(action), message);
+  }
+}

@@ -1,0 +1,181 @@
+package io.mirrorctl.cli.daemon;
+
+import static com.google.common.base.Preconditions.checkArgument;
+import static java.util.Objects.requireNonNull;
+
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * What a client asks of a node over its control socket: one line of JSON, whose {@code do} names
+ * the request. Disks are named by absolute paths or URLs.
+ */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "do")
+@JsonSubTypes({
+  @JsonSubTypes.Type(value = NodeRequest.Assemble.class, name = "assemble"),
+  @JsonSubTypes.Type(value = NodeRequest.Stop.class, name = "stop"),
+  @JsonSubTypes.Type(value = NodeRequest.Detail.class, name = "detail"),
+  @JsonSubTypes.Type(value = NodeRequest.Status.class, name = "status"),
+  @JsonSubTypes.Type(value = NodeRequest.Add.class, name = "add"),
+  @JsonSubTypes.Type(value = NodeRequest.Fail.class, name = "fail"),
+  @JsonSubTypes.Type(value = NodeRequest.Remove.class, name = "remove"),
+  @JsonSubTypes.Type(value = NodeRequest.ReAdd.class, name = "re-add"),
+  @JsonSubTypes.Type(value = NodeRequest.Replace.class, name = "replace"),
+  @JsonSubTypes.Type(value = NodeRequest.Grow.class, name = "grow"),
+  @JsonSubTypes.Type(value = NodeRequest.Scrub.class, name = "scrub"),
+  @JsonSubTypes.Type(value = NodeRequest.Sync.class, name = "sync"),
+  @JsonSubTypes.Type(value = NodeRequest.Wait.class, name = "wait"),
+  @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor")
+})
+public sealed interface NodeRequest {
+
+  /** Starts an array. */
+  record Assemble(String array, List<String> disks, boolean run, boolean readOnly, boolean force)
+      implements NodeRequest {
+    public Assemble {
+      ArrayNames.check(array);
+      disks = List.copyOf(disks);
+      checkArgument(!disks.isEmpty(), "no disks to assemble %s from", array);
+      disks.forEach(NodeRequest::checkDisk);
+    }
+  }
+
+  /** Stops an array; answered when its disks are closed. */
+  record Stop(String array) implements NodeRequest {
+    public Stop {
+      ArrayNames.check(array);
+    }
+  }
+
+  /** Answered with an {@link ArrayDetail}. */
+  record Detail(String array) implements NodeRequest {
+    public Detail {
+      ArrayNames.check(array);
+    }
+  }
+
+  /** Answered with a list of {@link ArraySummary}. */
+  record Status() implements NodeRequest {}
+
+  /** Adds a disk. */
+  record Add(String array, String disk, boolean force) implements NodeRequest {
+    public Add {
+      ArrayNames.check(array);
+      checkDisk(disk);
+    }
+  }
+
+  /** Stops using a member. */
+  record Fail(String array, String disk) implements NodeRequest {
+    public Fail {
+      ArrayNames.check(array);
+      checkDisk(disk);
+    }
+  }
+
+  /** Lets go of a faulty member or a spare. */
+  record Remove(String array, String disk) implements NodeRequest {
+    public Remove {
+      ArrayNames.check(array);
+      checkDisk(disk);
+    }
+  }
+
+  /** Takes a former member back. */
+  record ReAdd(String array, String disk) implements NodeRequest {
+    public ReAdd {
+      ArrayNames.check(array);
+      checkDisk(disk);
+    }
+  }
+
+  /** Fills {@code with} while {@code disk} stays in use, then takes it over. */
+  record Replace(String array, String disk, String with, boolean force) implements NodeRequest {
+    public Replace {
+      ArrayNames.check(array);
+      checkDisk(disk);
+      checkDisk(with);
+    }
+  }
+
+  /**
+   * Changes the number of members or the size.
+   *
+   * @param sizeBytes {@link #LARGEST} for as much as the members allow
+   */
+  record Grow(String array, OptionalInt members, OptionalLong sizeBytes, boolean force)
+      implements NodeRequest {
+    /** As large as the members allow. */
+    public static final long LARGEST = Long.MAX_VALUE;
+
+    public Grow {
+      ArrayNames.check(array);
+      checkArgument(members.isPresent() || sizeBytes.isPresent(), "nothing to grow");
+      checkArgument(sizeBytes.orElse(1) > 0, "a size of %s bytes", sizeBytes);
+    }
+  }
+
+  /**
+   * Compares all members, and makes them equal if asked; ends when its client goes away. Progress
+   * is {@link SyncState}, the answer a {@link ScrubResult}.
+   *
+   * @param from the member to take the data from; only with {@code repair}
+   */
+  record Scrub(String array, boolean repair, Optional<String> from) implements NodeRequest {
+    public Scrub {
+      ArrayNames.check(array);
+      checkArgument(repair || from.isEmpty(), "only a repair takes data from a member");
+    }
+  }
+
+  /** Controls resync, recovery, check and repair. Speeds are bytes per second, 0 for no maximum. */
+  record Sync(
+      String array,
+      boolean pause,
+      boolean resume,
+      boolean cancel,
+      OptionalLong min,
+      OptionalLong max)
+      implements NodeRequest {
+    public Sync {
+      ArrayNames.check(array);
+      checkArgument(!(pause && resume), "pause and resume at once");
+    }
+  }
+
+  /**
+   * Answered when the array has got there.
+   *
+   * @param timeoutMillis after which the request fails; empty for never
+   */
+  record Wait(String array, Until until, OptionalLong timeoutMillis) implements NodeRequest {
+    public Wait {
+      ArrayNames.check(array);
+      requireNonNull(until, "until");
+    }
+
+    /** What to wait for. */
+    public enum Until {
+      /** Nothing is being copied or checked, and nothing is left to copy. */
+      IDLE,
+      /** Idle, and every role has a member that holds all data. */
+      IN_SYNC
+    }
+  }
+
+  /** Events as they happen, as progress of type {@link NodeEvent}; never answered. */
+  record Monitor() implements NodeRequest {}
+
+  private static void checkDisk(String disk) {
+    requireNonNull(disk, "no disk given");
+    checkArgument(!disk.isEmpty(), "the name of a disk is empty");
+    checkArgument(
+        disk.startsWith("/") || disk.contains("://"),
+        "disk %s is neither an absolute path nor a URL",
+        disk);
+  }
+}

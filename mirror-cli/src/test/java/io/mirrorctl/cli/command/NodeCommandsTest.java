@@ -1,0 +1,359 @@
+package io.mirrorctl.cli.command;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mirrorctl.core.format.BitmapKind;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+class NodeCommandsTest {
+  /** Where data begins is for create to choose; far behind it is data for sure. */
+  private static final long IN_DATA = 5 << 20;
+
+  @TempDir Path directory;
+  private NodeRig rig;
+
+  @BeforeEach
+  void start() throws IOException, InterruptedException {
+    rig = NodeRig.start(directory);
+  }
+
+  @AfterEach
+  void stop() throws IOException {
+    rig.close();
+  }
+
+  private Cli.Run done(Object... arguments) {
+    Cli.Run run = rig.run(arguments);
+    assertThat(run.code()).as(run.err()).isZero();
+    return run;
+  }
+
+  private JsonNode detail() {
+    return done("detail", "m", "--json").json();
+  }
+
+  private List<String> states() {
+    return detail().get("members").valueStream().map(m -> m.get("state").asString()).toList();
+  }
+
+  @Test
+  void detailHasTheKeysThatScriptsRelyOn() throws IOException {
+    List<Path> disks = rig.mirror();
+
+    JsonNode json = detail();
+
+    assertThat(json.propertyNames())
+        .contains(
+            "name",
+            "uuid",
+            "level",
+            "sizeBytes",
+            "state",
+            "events",
+            "bitmap",
+            "members",
+            "slots",
+            "sync");
+    assertThat(json.get("name").asString()).isEqualTo("m");
+    assertThat(json.get("level").asString()).isEqualTo("raid1");
+    assertThat(json.get("state").asString()).isEqualTo("clean");
+    assertThat(json.get("sizeBytes").asLong()).isBetween(1L << 20, NodeRig.DISK_BYTES);
+    assertThat(json.get("bitmap").get("kind").asString()).isEqualTo("internal");
+    assertThat(json.get("bitmap").get("chunkBytes").asLong()).isEqualTo(NodeRig.CHUNK_BYTES);
+    assertThat(json.get("sync").isNull()).isTrue();
+    JsonNode member = json.get("members").get(1);
+    assertThat(member.get("index").asInt()).isEqualTo(1);
+    assertThat(member.get("path").asString()).isEqualTo(disks.get(1).toString());
+    assertThat(member.get("state").asString()).isEqualTo("in-sync");
+    assertThat(member.get("readErrors").asInt()).isZero();
+    JsonNode slot = json.get("slots").get(0);
+    assertThat(slot.get("slot").asInt()).isZero();
+    assertThat(slot.get("node").asString()).isEqualTo("n1");
+    assertThat(slot.get("dirtyChunks").asInt()).isZero();
+  }
+
+  @Test
+  void detailForPeopleShowsMembersAndBitmap() throws IOException {
+    List<Path> disks = rig.mirror();
+
+    assertThat(done("detail", "m").out())
+        .contains("State : clean", "internal, chunks of 64 KiB", disks.get(0).toString());
+  }
+
+  @Test
+  void statusShowsEachArrayInALine() throws IOException {
+    assertThat(done("status").out()).isEqualTo("no arrays\n");
+    List<Path> disks = rig.mirror();
+    assertThat(done("status").out()).hasLineCount(1).contains("m : clean raid1", "[2/2] [UU]");
+
+    done("fail", "m", disks.get(1));
+
+    assertThat(done("status").out()).contains("m : degraded raid1", "[2/1] [U_]");
+    JsonNode array = done("status", "--json").json().get("arrays").get(0);
+    assertThat(array.get("map").asString()).isEqualTo("U_");
+    assertThat(array.get("inSync").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void aMemberFailsLeavesAndComesBack() throws IOException {
+    List<Path> disks = rig.mirror();
+
+    assertThat(done("fail", "m", disks.get(1)).out())
+        .isEqualTo("m: degraded, 1 of 2 members in sync\n");
+    assertThat(states()).containsExactly("in-sync", "faulty");
+    done("re-add", "m", disks.get(1));
+    done("wait", "m", "--for", "in-sync");
+    done("fail", "m", disks.get(1));
+    done("remove", "m", disks.get(1));
+    assertThat(states()).containsExactly("in-sync");
+    done("re-add", "m", disks.get(1));
+    done("wait", "m", "--for", "in-sync");
+
+    assertThat(states()).containsExactly("in-sync", "in-sync");
+  }
+
+  @Test
+  void theLastMemberIsProtectedAndAMemberInUseIsNotRemoved() throws IOException {
+    List<Path> disks = rig.mirror();
+
+    assertThat(rig.run("remove", "m", disks.get(1)).code()).isEqualTo(1);
+    done("fail", "m", disks.get(1));
+    Cli.Run refused = rig.run("fail", "m", disks.get(0));
+
+    assertThat(refused.code()).isEqualTo(4);
+    assertThat(refused.err()).contains("last in-sync member");
+  }
+
+  @Test
+  void aDiskIsAddedAsASpareAndTakesOverByItself() throws IOException {
+    List<Path> disks = rig.mirror();
+    Path spare = rig.file("spare", NodeRig.DISK_BYTES);
+
+    done("add", "m", spare);
+    assertThat(states()).containsExactly("in-sync", "in-sync", "spare");
+    done("fail", "m", disks.get(0));
+    done("wait", "m", "--for", "in-sync");
+
+    assertThat(states()).containsExactlyInAnyOrder("faulty", "in-sync", "in-sync");
+  }
+
+  @Test
+  void addWithWaitReturnsWhenTheDiskHoldsAllData() throws IOException {
+    List<Path> disks = rig.mirror();
+    done("fail", "m", disks.get(1));
+    done("remove", "m", disks.get(1));
+
+    Cli.Run run = done("add", "m", rig.file("c", NodeRig.DISK_BYTES), "--wait");
+
+    assertThat(run.out()).isEqualTo("m: clean, 2 of 2 members in sync\n");
+  }
+
+  @Test
+  void aDiskWithOtherDataIsRefusedAndLeftAloneUnlessForced() throws IOException {
+    rig.mirror();
+    Path other = rig.members(BitmapKind.INTERNAL, "c", "d").getFirst();
+
+    Cli.Run refused = rig.run("add", "m", other);
+    assertThat(refused.code()).isEqualTo(4);
+    assertThat(refused.err()).contains(other.toString());
+
+    // had the node kept it open, it would be busy now
+    assertThat(done("add", "m", other, "--force").code()).isZero();
+  }
+
+  @Test
+  void aMemberIsReplacedWhileItStaysInUse() throws IOException {
+    List<Path> disks = rig.mirror();
+    Path next = rig.file("next", NodeRig.DISK_BYTES);
+
+    done("replace", "m", disks.get(0), "--with", next);
+    done("wait", "m");
+
+    assertThat(
+            detail()
+                .get("members")
+                .valueStream()
+                .filter(m -> m.get("state").asString().equals("in-sync")))
+        .extracting(m -> m.get("path").asString())
+        .containsExactlyInAnyOrder(next.toString(), disks.get(1).toString());
+  }
+
+  @Test
+  void anArrayGrowsInMembersAndSize() throws IOException {
+    rig.mirror();
+    long before = detail().get("sizeBytes").asLong();
+    done("add", "m", rig.file("c", NodeRig.DISK_BYTES));
+
+    done("grow", "m", "--members", "3");
+    done("wait", "m", "--for", "in-sync");
+    assertThat(states()).containsExactly("in-sync", "in-sync", "in-sync");
+    assertThat(detail().get("raidDisks").asInt()).isEqualTo(3);
+
+    done("grow", "m", "--size", "1M", "--force");
+    done("grow", "m", "--size", "max");
+    done("wait", "m", "--for", "in-sync");
+    assertThat(detail().get("sizeBytes").asLong()).isEqualTo(before);
+  }
+
+  @Test
+  void anArrayShrinksOnlyWithForce() throws IOException {
+    rig.mirror();
+
+    Cli.Run refused = rig.run("grow", "m", "--size", "1M");
+    assertThat(refused.code()).isEqualTo(4);
+    assertThat(refused.err()).contains("loses");
+    assertThat(rig.run("grow", "m", "--size", "1T").code()).isEqualTo(1);
+    assertThat(rig.run("grow", "m").code()).isEqualTo(2);
+
+    done("grow", "m", "--size", "1M", "--force");
+    assertThat(detail().get("sizeBytes").asLong()).isEqualTo(1 << 20);
+  }
+
+  @Test
+  void checkListsWhatDiffersAndRepairTakesTheDiskThatIsNamed() throws IOException {
+    List<Path> disks = rig.mirror();
+    assertThat(done("check", "m").out()).contains("no differences");
+    NodeRig.overwrite(disks.get(1), IN_DATA, "not the same");
+
+    Cli.Run differs = rig.run("check", "m", "--json");
+    assertThat(differs.code()).isEqualTo(1);
+    JsonNode json = differs.json();
+    assertThat(json.get("mismatchBytes").asLong()).isPositive();
+    JsonNode range = json.get("mismatches").get(0);
+    assertThat(range.get("lastSector").asLong()).isEqualTo(range.get("firstSector").asLong());
+    assertThat(range.get("groups").get(1).get(0).asString()).isEqualTo(disks.get(1).toString());
+    assertThat(rig.run("check", "m").out())
+        .contains("differ: " + disks.get(0) + " / " + disks.get(1));
+
+    assertThat(rig.run("repair", "m", "--from", directory.resolve("zz")).code()).isEqualTo(1);
+    assertThat(done("repair", "m", "--from", disks.get(1)).out()).contains("made equal");
+
+    assertThat(done("check", "m").out()).contains("no differences");
+    done("stop", "m");
+    assertThat(Files.mismatch(disks.get(0), disks.get(1))).isLessThan(IN_DATA);
+    byte[] repaired = Files.readAllBytes(disks.get(0));
+    assertThat(new String(repaired, (int) IN_DATA, 12, UTF_8)).isEqualTo("not the same");
+  }
+
+  @Test
+  void syncIsPausedAndItsSpeedLimited() throws IOException {
+    List<Path> disks = rig.mirror();
+    done("fail", "m", disks.get(1));
+    done("remove", "m", disks.get(1));
+    done("sync", "m", "--pause", "--min", "1M", "--max", "100M");
+    done("add", "m", rig.file("c", NodeRig.DISK_BYTES));
+
+    JsonNode sync = detail().get("sync");
+    assertThat(sync.get("action").asString()).isEqualTo("recovery");
+    assertThat(sync.get("paused").asBoolean()).isTrue();
+    assertThat(detail().get("state").asString()).isEqualTo("recovering");
+    Cli.Run late = rig.run("wait", "m", "--timeout", "50ms");
+    assertThat(late.code()).isEqualTo(1);
+    assertThat(late.err()).contains("is not idle after 50 ms");
+
+    done("sync", "m", "--resume");
+    done("wait", "m", "--for", "in-sync");
+    assertThat(rig.run("sync", "m", "--min", "1G", "--max", "1M").code()).isEqualTo(2);
+    assertThat(rig.run("sync", "m").code()).isEqualTo(2);
+  }
+
+  @Test
+  void waitingForAGapThatNothingFillsFails() throws IOException {
+    List<Path> disks = rig.mirror();
+    done("fail", "m", disks.get(1));
+
+    Cli.Run run = rig.run("wait", "m", "--for", "in-sync");
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.err()).contains("add a disk");
+  }
+
+  @Test
+  void stopClosesTheDisksAndTheArrayComesUpAgain() throws IOException {
+    List<Path> disks = rig.mirror();
+
+    assertThat(done("stop", "m").out()).isEqualTo("m: stopped\n");
+    assertThat(rig.run("detail", "m").code()).isEqualTo(1);
+    assertThat(rig.run("stop", "m").err()).contains("no array m");
+
+    done("assemble", "other-name", disks.get(0), disks.get(1));
+    assertThat(rig.run("assemble", "m", disks.get(0), disks.get(1)).err()).contains("in use");
+  }
+
+  @Test
+  void aMissingMemberNeedsRun() throws IOException {
+    List<Path> disks = rig.members(BitmapKind.INTERNAL, "a", "b");
+
+    Cli.Run refused = rig.run("assemble", "m", disks.get(0));
+    assertThat(refused.code()).isNotZero();
+    assertThat(refused.err()).contains("--run");
+
+    assertThat(done("assemble", "m", disks.get(0), "--run").out()).contains("degraded");
+  }
+
+  @Test
+  void aReadOnlyArrayIsNotWrittenAtAll() throws IOException {
+    List<Path> disks = rig.members(BitmapKind.INTERNAL, "a", "b");
+    byte[] before = Files.readAllBytes(disks.get(0));
+
+    done("assemble", "m", disks.get(0), disks.get(1), "--readonly");
+    assertThat(detail().get("readOnly").asBoolean()).isTrue();
+    Cli.Run refused = rig.run("fail", "m", disks.get(0));
+    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.err()).contains("read-only");
+    done("stop", "m");
+
+    assertThat(Files.readAllBytes(disks.get(0))).isEqualTo(before);
+  }
+
+  @Test
+  void aClusteredArrayIsTakenOnlyWithForce() throws IOException {
+    List<Path> disks = rig.members(BitmapKind.CLUSTERED, "a", "b");
+
+    Cli.Run refused = rig.run("assemble", "m", disks.get(0), disks.get(1));
+    assertThat(refused.code()).isEqualTo(4);
+    assertThat(refused.err()).contains("--force");
+
+    done("assemble", "m", disks.get(0), disks.get(1), "--force");
+    assertThat(detail().get("bitmap").get("kind").asString()).isEqualTo("clustered");
+  }
+
+  @Test
+  void disksOfAnArrayThatCannotBeAssembledAreClosedAgain() throws IOException {
+    List<Path> one = rig.members(BitmapKind.INTERNAL, "a", "b");
+    List<Path> two = rig.members(BitmapKind.INTERNAL, "c", "d");
+
+    Cli.Run refused = rig.run("assemble", "m", one.get(0), two.get(0));
+    assertThat(refused.code()).isEqualTo(1);
+    assertThat(refused.err()).contains(two.get(0).toString());
+    assertThat(rig.run("assemble", "m", one.get(0), directory.resolve("none")).code()).isEqualTo(1);
+
+    done("assemble", "m", one.get(0), one.get(1));
+    done("assemble", "n", two.get(0), two.get(1));
+  }
+
+  @Test
+  void withoutANodeTheExitCodeIsThree() {
+    Cli.Run run = Cli.run("status", "--socket", directory.resolve("nobody.sock"));
+
+    assertThat(run.code()).isEqualTo(3);
+    assertThat(run.err()).contains("no node answers at", "mirrorctl node").hasLineCount(1);
+  }
+
+  @Test
+  void badNamesAreUsageErrors() {
+    assertThat(rig.run("detail", "no/slash").code()).isEqualTo(2);
+    assertThat(rig.run("assemble", "m").code()).isEqualTo(2);
+    assertThat(rig.run("wait", "m", "--for", "godot").code()).isEqualTo(2);
+    assertThat(rig.run("wait", "m", "--timeout", "soon").code()).isEqualTo(2);
+  }
+}
