@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
     description = "A RAID1 mirror in user space, on disks that Linux md can read.",
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
+      DemoCommand.class,
       CreateCommand.class,
       ExamineCommand.class,
       ExamineBitmapCommand.class,

@@ -22,7 +22,8 @@ final class Waiting {
     return ask(console, node, request, ScrubResult.class);
   }
 
-  private static <T> T ask(Console console, NodeClient node, NodeRequest request, Class<T> answer)
+  /** Asks, and shows how it comes along. */
+  static <T> T ask(Console console, NodeClient node, NodeRequest request, Class<T> answer)
       throws IOException, InterruptedException {
     try (SyncBar bar = new SyncBar(console)) {
       return node.ask(request, SyncState.class, bar::show, answer);
