@@ -1,24 +1,23 @@
 package io.mirrorctl.cli.daemon;
 
+import io.mirrorctl.cli.nbd.NbdClientConfig;
+import io.mirrorctl.cli.nbd.NbdDevice;
+import io.mirrorctl.cli.nbd.NbdUri;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
-import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.FileDevice;
-import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.regex.Pattern;
 
 /** Disks as users name them: a file, a block device or an NBD URL. */
 public final class Disks {
-  private static final Pattern URL = Pattern.compile("nbds?(\\+unix)?:.*");
-
   private Disks() {}
 
   /**
    * The name under which every command and every node knows the disk, whatever directory it was
-   * typed in: a path is made absolute, a URL stays as it is.
+   * typed in: a path is made absolute, a URL gets the form in which the device names itself.
    *
    * @throws IllegalArgumentException if the text names no disk
    */
@@ -26,8 +25,8 @@ public final class Disks {
     if (typed.isBlank()) {
       throw new IllegalArgumentException("the name of a disk is empty");
     }
-    if (URL.matcher(typed).matches()) {
-      return typed;
+    if (NbdUri.looksLike(typed)) {
+      return NbdUri.parse(typed).toString();
     }
     try {
       return Path.of(typed).toAbsolutePath().normalize().toString();
@@ -37,14 +36,17 @@ public final class Disks {
   }
 
   /**
-   * Opens a disk.
+   * Opens a disk. What the access says about other users holds for files and block devices; who
+   * else uses an NBD export is for its server to say.
    *
    * @param disk as {@link #name} returns it
    */
   public static BlockDevice open(String disk, DeviceAccess access) throws IOException {
-    if (URL.matcher(disk).matches()) {
-      throw new DeviceException(
-          IoFailure.NOT_SUPPORTED, disk + ": disks behind NBD are not supported yet");
+    if (NbdUri.looksLike(disk)) {
+      return NbdDevice.connect(
+          NbdUri.parse(disk),
+          NbdClientConfig.DEFAULT.withReadOnly(access instanceof DeviceAccess.ReadOnly),
+          Env.system());
     }
     return FileDevice.open(Path.of(disk), access);
   }

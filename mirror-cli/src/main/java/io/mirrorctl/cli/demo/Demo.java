@@ -173,8 +173,7 @@ public final class Demo {
       List<String> paths = disks.files().stream().map(Path::toString).toList();
       node()
           .client()
-          .ask(
-              new NodeRequest.Assemble(ARRAY, paths, false, false, false), ArrayDetail.class);
+          .ask(new NodeRequest.Assemble(ARRAY, paths, false, false, false), ArrayDetail.class);
     }
 
     private DemoNode node() {
@@ -266,10 +265,8 @@ public final class Demo {
       int status = node().terminate();
       require(status == 0, "the node ended with status %d", status);
       DemoDisks.Traces traces = disks.inspect();
-      require(
-          traces.differing().isEmpty(), "the disks differ in chunks %s", traces.differing());
-      require(
-          traces.dirty().isEmpty(), "the stopped array calls chunks %s dirty", traces.dirty());
+      require(traces.differing().isEmpty(), "the disks differ in chunks %s", traces.differing());
+      require(traces.dirty().isEmpty(), "the stopped array calls chunks %s dirty", traces.dirty());
       Demo.this.tell("The node is stopped, the disks are compared byte by byte: equal.");
     }
   }

@@ -82,9 +82,7 @@ final class DemoCopy {
           CompletableFuture.runAsync(
               () -> {
                 ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
-                for (long at = next.getAndAdd(BLOCK);
-                    at < end;
-                    at = next.getAndAdd(BLOCK)) {
+                for (long at = next.getAndAdd(BLOCK); at < end; at = next.getAndAdd(BLOCK)) {
                   write(mirror, at, end, block);
                   written.bytes(Math.min(BLOCK, end - at));
                 }

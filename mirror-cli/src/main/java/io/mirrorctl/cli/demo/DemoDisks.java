@@ -114,8 +114,7 @@ final class DemoDisks {
         .orElseThrow(() -> new IOException(disk.name() + " has lost its superblock"));
   }
 
-  private static BitSet differing(BlockDevice a, BlockDevice b, Superblock own)
-      throws IOException {
+  private static BitSet differing(BlockDevice a, BlockDevice b, Superblock own) throws IOException {
     BitSet differing = new BitSet();
     long start = own.dataOffset() * SectorRange.SECTOR_BYTES;
     long bytes = own.size() * SectorRange.SECTOR_BYTES;

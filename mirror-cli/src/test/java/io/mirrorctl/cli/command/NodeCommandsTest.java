@@ -2,12 +2,25 @@ package io.mirrorctl.cli.command;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mirrorctl.cli.daemon.NodeClient;
+import io.mirrorctl.cli.daemon.NodeEvent;
+import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.nbd.NbdClientConfig;
+import io.mirrorctl.cli.nbd.NbdDevice;
+import io.mirrorctl.cli.nbd.NbdUri;
+import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -339,6 +352,99 @@ class NodeCommandsTest {
 
     done("assemble", "m", one.get(0), one.get(1));
     done("assemble", "n", two.get(0), two.get(1));
+  }
+
+  @Test
+  void aMemberMayBeBehindNbd() throws IOException, InterruptedException {
+    rig.mirror();
+
+    try (NodeRig upper = NodeRig.start(Files.createDirectory(directory.resolve("upper")))) {
+      List<Path> disks = upper.members(BitmapKind.INTERNAL, "x", "y");
+      assertThat(upper.run("assemble", "u", disks.get(0), disks.get(1)).code()).isZero();
+      assertThat(upper.run("grow", "u", "--size", "1M", "--force").code()).isZero();
+      assertThat(upper.run("grow", "u", "--members", "3").code()).isZero();
+      assertThat(upper.run("add", "u", rig.uri("m")).err()).isEmpty();
+      Cli.Run wait = upper.run("wait", "u", "--for", "in-sync", "--json");
+      assertThat(wait.json().get("members").get(2).get("path").asString()).isEqualTo(rig.uri("m"));
+      assertThat(upper.run("fail", "u", rig.uri("m")).code()).isZero();
+      assertThat(upper.run("remove", "u", rig.uri("m")).code()).isZero();
+    }
+  }
+
+  @Test
+  void clientsThatConnectAfterAGrowSeeTheNewSize() throws IOException {
+    rig.mirror();
+    done("grow", "m", "--size", "1M", "--force");
+    assertThat(sizeForClients()).isEqualTo(1 << 20);
+
+    done("grow", "m", "--size", "2M");
+
+    assertThat(sizeForClients()).isEqualTo(2 << 20);
+  }
+
+  private long sizeForClients() throws IOException {
+    try (NbdDevice client =
+        NbdDevice.connect(NbdUri.parse(rig.uri("m")), NbdClientConfig.DEFAULT, Env.system())) {
+      return client.sizeBytes();
+    }
+  }
+
+  @Test
+  void stoppingAnArrayEndsItsClientsAndNoOther() throws IOException {
+    rig.mirror();
+    try (NbdDevice client =
+        NbdDevice.connect(
+            NbdUri.parse(rig.uri("m")),
+            NbdClientConfig.DEFAULT.withRetryLimit(Duration.ZERO),
+            Env.system())) {
+      client.write(0, ByteBuffer.allocate(4096), WriteOption.NONE);
+
+      done("stop", "m");
+
+      assertThatThrownBy(() -> client.write(0, ByteBuffer.allocate(4096), WriteOption.NONE))
+          .isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void monitorTellsWhatHappensAsItHappens() throws Exception {
+    List<Path> disks = rig.mirror();
+    List<NodeEvent> heard = new CopyOnWriteArrayList<>();
+    NodeClient.Progress<NodeEvent> listener = heard::add;
+    Thread monitor =
+        Thread.ofVirtual()
+            .start(() -> {
+              try {
+                new NodeClient(rig.socket())
+                    .ask(new NodeRequest.Monitor(), NodeEvent.class, listener, JsonNode.class);
+              } catch (IOException | InterruptedException e) {
+                // the node has stopped
+              }
+            });
+    Awaitility.await()
+        .until(() -> {
+          done("sync", "m", "--max", "max");
+          done("fail", "m", disks.get(1));
+          done("re-add", "m", disks.get(1));
+          return !heard.isEmpty();
+        });
+    done("wait", "m", "--for", "in-sync");
+    done("stop", "m");
+
+    Awaitility.await().until(() -> names(heard).contains("array-stopped"));
+    assertThat(names(heard)).contains("member-failed", "recovery-started", "member-in-sync");
+    NodeEvent failed =
+        heard.stream().filter(e -> e.event().equals("member-failed")).findFirst().orElseThrow();
+    assertThat(failed.disk()).contains(disks.get(1).toString());
+    assertThat(failed.toJson())
+        .contains("\"array\":\"m\"", "\"event\":\"member-failed\"")
+        .doesNotContain("action");
+    rig.close();
+    monitor.join();
+  }
+
+  private static List<String> names(List<NodeEvent> events) {
+    return events.stream().map(NodeEvent::event).toList();
   }
 
   @Test
