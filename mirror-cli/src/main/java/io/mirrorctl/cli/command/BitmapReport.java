@@ -32,7 +32,7 @@ final class BitmapReport {
       if (slot == 0) {
         header(read).ifPresent(header -> addArray(header, report));
       }
-      var one = Report.builder().field("slot", "Node Slot", slot);
+      var one = Report.builder().field("slot", clustered ? "Node Slot" : "", slot);
       Optional<String> wrong = addSlot(device, metadata, slot, read, one);
       one.data("problem", wrong.orElse(null));
       slots.add(one.build());

@@ -106,6 +106,15 @@ class CreateCommandTest {
   }
 
   @Test
+  void allMembersTellTheSameTimeOfCreation() {
+    Cli.run("create", "vol0", first, second);
+
+    JsonNode members = Cli.run("examine", "--json", first, second).json();
+    assertThat(members.get(0).get("ctime")).isEqualTo(members.get(1).get("ctime"));
+    assertThat(members.get(0).get("device_uuid")).isNotEqualTo(members.get(1).get("device_uuid"));
+  }
+
+  @Test
   void oneMemberIsEnoughAndSaysWhatItIsWorth() {
     var run = Cli.run("create", "vol0", first);
 

@@ -154,12 +154,13 @@ public final class ArrayCreation {
     for (int number = 0; number < disks.size(); number++) {
       writeBeforeSuperblock(disks.get(number), layouts.get(number));
     }
+    long now = Superblock.toRawTime(env.wallClock().instant()); // one: members must agree on ctime
     for (int number = 0; number < disks.size(); number++) {
       disks
           .get(number)
           .write(
               Superblock.SUPER_OFFSET * SectorRange.SECTOR_BYTES,
-              SuperblockCodec.encode(superblock(number)),
+              SuperblockCodec.encode(superblock(number, now)),
               WriteOption.ONLY_DURABLE);
     }
   }
@@ -197,10 +198,9 @@ public final class ArrayCreation {
         .build();
   }
 
-  private Superblock superblock(int number) {
+  private Superblock superblock(int number, long now) {
     MemberLayout layout = layouts.get(number);
     BlockDevice disk = disks.get(number);
-    long now = Superblock.toRawTime(env.wallClock().instant());
     Superblock.Builder builder =
         Superblock.builder()
             .setUuid(setUuid)
