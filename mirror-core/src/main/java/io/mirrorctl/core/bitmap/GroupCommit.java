@@ -48,7 +48,6 @@ final class GroupCommit {
   private final Executor io;
   private final Source source;
   private final PageBuffers buffers = new PageBuffers();
-
   private final BitSet wanted = new BitSet();
 
   /** For each page of the slot the number of the batch it last landed in. */
@@ -57,8 +56,13 @@ final class GroupCommit {
   /** Batches begun so far, which is the number of the newest. */
   private long begun;
 
+  /** A thread writes batches or is about to. */
   private boolean running;
 
+  /** Threads in {@link #await}: without one no further batch begins. */
+  private int waiting;
+
+  /** The newest batch that failed, 0 if none did, and why. */
   private long failedBatch;
 
   private Throwable failure;
@@ -108,6 +112,7 @@ final class GroupCommit {
    */
   void await(BooleanSupplier durable) throws IOException {
     long since = begun;
+    waiting++;
     try {
       while (!durable.getAsBoolean()) {
         checkNotFailedSince(since);
@@ -120,6 +125,8 @@ final class GroupCommit {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while the write-intent bitmap was written");
+    } finally {
+      waiting--;
     }
   }
 
@@ -156,7 +163,7 @@ final class GroupCommit {
     }
   }
 
-  /** Writes batch after batch until nothing is wanted or one fails. */
+  /** Writes batch after batch until nothing is wanted, nobody waits, or one fails. */
   private void writeBatches() {
     boolean more = true;
     while (more) {
@@ -181,7 +188,7 @@ final class GroupCommit {
     lock.lock();
     try {
       List<BitmapPage> batch = new ArrayList<>();
-      int page = wanted.nextSetBit(0);
+      int page = waiting == 0 ? -1 : wanted.nextSetBit(0);
       for (; page >= 0 && batch.size() < MAX_PAGES_PER_BATCH; page = wanted.nextSetBit(page + 1)) {
         ByteBuffer buffer = buffers.page(batch.size());
         source.encode(page, buffer);

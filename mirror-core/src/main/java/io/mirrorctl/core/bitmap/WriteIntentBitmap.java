@@ -83,8 +83,8 @@ public final class WriteIntentBitmap {
 
   /**
    * Adds the bits of a slot as it is on a member, this one's or another's. Every bit set there is
-   * then set and needed here, but durable only after {@link #rewriteAll} or a write that waits for
-   * it.
+   * then set and needed here, but durable only after {@link #rewriteAll}, which has to come before
+   * any copy.
    *
    * @param bits as {@link SlotImage#bits} has them, of the same geometry; its position does not
    *     move, and bits behind the last chunk are ignored
@@ -197,7 +197,10 @@ public final class WriteIntentBitmap {
     }
   }
 
-  /** Makes these chunks needed, and returns when their bits are durable. */
+  /**
+   * Makes these chunks needed, once their bits are durable. If it throws, the last of them are not
+   * needed.
+   */
   public void markNeeded(SectorRange range) throws IOException {
     if (range.isEmpty()) {
       return;
@@ -205,21 +208,9 @@ public final class WriteIntentBitmap {
     BitmapGeometry now = geometry;
     long last = now.lastChunk(range);
     for (long first = now.firstChunk(range); first <= last; first += STRETCH) {
-      needDurably(first, Math.min(last, first + STRETCH - 1));
-    }
-  }
-
-  /** Both ends included. */
-  private void needDurably(long first, long last) throws IOException {
-    lock.lock();
-    try {
-      for (long chunk = first; chunk <= last; chunk++) {
-        slot.set(chunk);
-        need(chunk);
-      }
-      slot.awaitDurable(first, last);
-    } finally {
-      lock.unlock();
+      long stretchLast = Math.min(last, first + STRETCH - 1);
+      writes.start(first, stretchLast);
+      writes.end(first, stretchLast, true);
     }
   }
 
@@ -323,7 +314,7 @@ public final class WriteIntentBitmap {
    * Gives the bitmap another size; the chunk must stay. Chunks that are new, in whole or in part,
    * become needed. Returns when all pages are durable, the header that tells the new size last. If
    * writing fails, the new size holds in memory; the call may be repeated, or another may take the
-   * size back.
+   * size back. No chunk may be copied meanwhile.
    *
    * @throws IllegalStateException if a write is under way in a chunk that would go
    */

@@ -112,6 +112,16 @@ class BitmapResizeTest {
   }
 
   @Test
+  void bitsBehindTheNewEndAreZeroOnDisk() throws IOException {
+    WriteIntentBitmap bitmap = disk.bitmap(LARGE);
+    bitmap.markNeeded(chunk(30790));
+    bitmap.markNeeded(chunk(30900));
+    bitmap.resize(new BitmapGeometry(30800 * 8L, 4096));
+    assertThat(disk.bit(30790)).isTrue();
+    assertThat(disk.bit(30900)).isFalse();
+  }
+
+  @Test
   void chunksThatAreBeingWrittenDoNotGo() throws IOException {
     WriteIntentBitmap bitmap = disk.bitmap(LARGE);
     bitmap.startWrite(chunk(30900));

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -157,6 +158,34 @@ class GroupCommitTest {
     mayLand.release();
     writer.isThrough();
     assertThat(disk.bit(5)).isTrue();
+  }
+
+  @Test
+  void aHeaderIsNotDurableBecauseAnOlderImageOfItsPageLanded() throws Exception {
+    SectorRange onPage1 = SectorRange.ofLength(30725 * 8, 8);
+    bitmap.startWrite(onPage1);
+    bitmap.endWrite(onPage1, true);
+    bitmap.sweep();
+    holdWrites();
+    new Writer(0).waits();
+    awaitWrites(2);
+    var swept = new FutureTask<>(() -> assertThatThrownBy(bitmap::sweep));
+    Thread sweeper = Thread.ofVirtual().start(swept);
+    with()
+        .pollInterval(Duration.ofMillis(1))
+        .until(() -> sweeper.getState() == Thread.State.WAITING);
+    disk.beforeLanding =
+        () -> {
+          throw new IOException("no");
+        };
+    mayLand.release();
+    swept.get();
+    assertThat(disk.bit(0)).isTrue();
+    assertThat(disk.header().eventsCleared()).isZero();
+    disk.beforeLanding = () -> {};
+    disk.log.clear();
+    bitmap.sweep();
+    assertThat(disk.log).containsExactly("flush", "write 0", "write 1");
   }
 
   @Test

@@ -7,6 +7,7 @@ import io.mirrorctl.core.format.BitmapHeaderCodec;
 import io.mirrorctl.core.format.BitmapHeaderRead;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -88,6 +89,10 @@ class SlotOnDisk implements BitmapStorage {
 
   static BitmapHeader headerIn(byte[] slot) {
     return ((BitmapHeaderRead.Valid) BitmapHeaderCodec.decode(ByteBuffer.wrap(slot))).header();
+  }
+
+  static long eventsClearedIn(byte[] slot) {
+    return ByteBuffer.wrap(slot).order(ByteOrder.LITTLE_ENDIAN).getLong(32);
   }
 
   /** The bits in an image of a slot, as they are loaded. */
