@@ -80,16 +80,18 @@ final class NodeReports {
   private static Report member(ArrayDetail.Member member) {
     return Report.builder()
         .field("index", "Role", member.index(), member.index() < 0 ? "-" : "" + member.index())
-        .field(
-            "state",
-            "State",
-            member.state(),
-            member.writeMostly() ? member.state() + ", write-mostly" : member.state())
+        .field("state", "State", member.state(), stateOf(member))
         .field("readErrors", "Read errors", member.readErrors())
         .field("path", "Disk", member.path())
         .data("writeMostly", member.writeMostly())
         .field("cause", "", member.cause().orElse(null))
         .build();
+  }
+
+  private static String stateOf(ArrayDetail.Member member) {
+    return member.state()
+        + (member.writeMostly() ? ", write-mostly" : "")
+        + member.cause().map(cause -> ": " + cause).orElse("");
   }
 
   /** What is going on, in words. */

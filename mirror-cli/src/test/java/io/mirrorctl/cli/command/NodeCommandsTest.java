@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -100,6 +101,9 @@ class NodeCommandsTest {
 
     assertThat(done("detail", "m").out())
         .contains("State : clean", "internal, chunks of 64 KiB", disks.get(0).toString());
+
+    done("fail", "m", disks.get(1));
+    assertThat(done("detail", "m").out()).contains("faulty: failed by the operator");
   }
 
   @Test
@@ -277,6 +281,30 @@ class NodeCommandsTest {
     done("wait", "m", "--for", "in-sync");
     assertThat(rig.run("sync", "m", "--min", "1G", "--max", "1M").code()).isEqualTo(2);
     assertThat(rig.run("sync", "m").code()).isEqualTo(2);
+  }
+
+  @Test
+  void cancellingWhenNothingRunsDoesNotBreakTheNextCheckOff() throws IOException {
+    rig.mirror();
+
+    done("sync", "m", "--cancel");
+
+    assertThat(done("check", "m", "--json").json().get("complete").asBoolean()).isTrue();
+  }
+
+  @Test
+  void aCheckThatIsCancelledSaysSoAndFails() throws Exception {
+    rig.mirror();
+    done("sync", "m", "--pause");
+    CompletableFuture<Cli.Run> check =
+        CompletableFuture.supplyAsync(() -> rig.run("check", "m"), Env.system().io());
+
+    Awaitility.await().until(() -> detail().get("sync").isObject());
+    done("sync", "m", "--cancel", "--resume");
+
+    assertThat(check.get().code()).isEqualTo(1);
+    assertThat(check.get().out()).contains("broken off");
+    assertThat(done("check", "m").out()).contains("no differences");
   }
 
   @Test

@@ -150,7 +150,7 @@ public final class SyncThread implements AutoCloseable {
 
   /** Ends a check or repair; does nothing if there is none. */
   public void cancelScrub() {
-    update(() -> scrubCancelled = true);
+    update(() -> scrubCancelled = requested != null);
   }
 
   private boolean scrubCancelled;
