@@ -12,9 +12,10 @@ public interface BitmapStorage {
    * durable on all of those that remain. Which order they land in is free. Failing members are the
    * array's business; an exception means that the pages are not durable.
    *
-   * <p>A member that fails here may lack the new bits, so it must not be taken for one in sync
-   * after a crash: before any data goes out under these bits, the superblocks of the others say
-   * that it failed.
+   * <p>A member that fails here may lack the new bits, and after a crash it looks in sync until the
+   * superblocks of the others say that it failed. So either they say so before any data goes out
+   * under these bits, or whoever assembles the array or takes that member back loads the bits of
+   * every member that looked in sync, not of one of them.
    *
    * <p>Never called by two threads at once, and always on a thread of {@link
    * io.mirrorctl.core.env.Env#io}, which nobody interrupts. It must not wait for the bitmap: what a

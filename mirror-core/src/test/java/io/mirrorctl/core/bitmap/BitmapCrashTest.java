@@ -25,17 +25,18 @@ class BitmapCrashTest {
   private static final int OPERATIONS = 1200;
   private static final int RUNS = 25;
 
-  @Property(tries = 60)
-  void noPowerCutLeavesMembersThatDifferWithoutABit(@ForAll long seed) {
-    ModelArray array = new ModelArray(seed);
+  @Property(tries = 80)
+  void noPowerCutLeavesMembersThatDifferWithoutABit(
+      @ForAll long seed, @ForAll boolean assemblesByAll) {
+    ModelArray array = new ModelArray(seed, assemblesByAll);
     array.run(OPERATIONS);
     array.comeToRest();
   }
 
   @Property(tries = 5000)
   @Tag("nightly")
-  void noPowerCutDoesInManyMoreRuns(@ForAll long seed) {
-    noPowerCutLeavesMembersThatDifferWithoutABit(seed);
+  void noPowerCutDoesInManyMoreRuns(@ForAll long seed, @ForAll boolean assemblesByAll) {
+    noPowerCutLeavesMembersThatDifferWithoutABit(seed, assemblesByAll);
   }
 
   @Test

@@ -63,6 +63,7 @@ class ModelArray implements BitmapStorage {
   private static final int BLOCKS = CHUNKS.length * 2;
 
   private final Random random;
+  private final boolean assemblesByAll;
 
   /** What this run has seen, to know that it was worth the time. */
   final Multiset<String> happened = HashMultiset.create();
@@ -83,7 +84,16 @@ class ModelArray implements BitmapStorage {
   private boolean faults = true;
 
   ModelArray(long seed) {
+    this(seed, false);
+  }
+
+  /**
+   * @param assemblesByAll whether an assembly loads the bits of all members that look in sync; else
+   *     it reads one, and superblocks tell of a failed member before more data goes out
+   */
+  ModelArray(long seed, boolean assemblesByAll) {
     random = new Random(seed);
+    this.assemblesByAll = assemblesByAll;
     for (String name : List.of("a", "b", "c")) {
       State state = members.size() < ROLES ? State.IN_SYNC : State.SPARE;
       members.add(new ModelMember(name, state, BLOCKS, (int) GEOMETRY.strideBytes()));
@@ -130,7 +140,8 @@ class ModelArray implements BitmapStorage {
   }
 
   private void check() {
-    for (ModelMember holder : inSyncAfterPowerCut()) {
+    List<ModelMember> holders = inSyncAfterPowerCut();
+    for (ModelMember holder : holders) {
       long cleared = SlotOnDisk.eventsClearedIn(holder.slot);
       List<ModelMember> comparable =
           members.stream()
@@ -138,7 +149,9 @@ class ModelArray implements BitmapStorage {
                   m -> m.state == State.IN_SYNC || (m.state == State.OUT && m.events >= cleared))
               .toList();
       for (int block = 0; block < BLOCKS; block++) {
-        if (!SlotOnDisk.bitIn(holder.slot, CHUNKS[block / 2])) {
+        List<ModelMember> read = assemblesByAll ? holders : List.of(holder);
+        long chunk = CHUNKS[block / 2];
+        if (read.stream().noneMatch(member -> SlotOnDisk.bitIn(member.slot, chunk))) {
           checkEqual(block, comparable, holder);
         }
       }
@@ -261,6 +274,10 @@ class ModelArray implements BitmapStorage {
     }
   }
 
+  private boolean settledBeforeData() {
+    return assemblesByAll || ignoringIo(this::settle);
+  }
+
   private void raiseEvents() throws IOException {
     long next = events + 1;
     bitmap.updateHeader(h -> h.toBuilder().events(next).build());
@@ -281,7 +298,7 @@ class ModelArray implements BitmapStorage {
     SectorRange range =
         new SectorRange(sector(first), sector(blocks.getLast()) + SECTORS_PER_BLOCK);
     if (ignoringIo(() -> bitmap.startWrite(range))) {
-      if (!ignoringIo(this::settle)) {
+      if (!settledBeforeData()) {
         bitmap.endWrite(range, true);
         return;
       }
@@ -399,7 +416,7 @@ class ModelArray implements BitmapStorage {
       }
       return;
     }
-    if (!ignoringIo(this::settle)) {
+    if (!settledBeforeData()) {
       return;
     }
     boolean copied = true;
@@ -490,6 +507,9 @@ class ModelArray implements BitmapStorage {
       List<ModelMember> inSync = in(State.IN_SYNC);
       byte[] slot = inSync.get(random.nextInt(inSync.size())).slot.clone();
       bitmap = assembled(slot[0] == 0 ? SlotOnDisk.headerOf(GEOMETRY) : SlotOnDisk.headerIn(slot));
+      for (ModelMember member : assemblesByAll ? inSync : List.<ModelMember>of()) {
+        bitmap.load(SlotOnDisk.bitsIn(member.slot, GEOMETRY));
+      }
       bitmap.load(SlotOnDisk.bitsIn(slot, GEOMETRY));
       try {
         check();
