@@ -40,27 +40,32 @@ final class ExamineCommand extends Subcommand {
 
   private static Optional<String> add(
       BlockDevice device, MemberMetadata metadata, Report.Builder report) throws IOException {
-    switch (metadata.superblock()) {
+    return switch (metadata.superblock()) {
       case SuperblockRead.Valid(Superblock superblock) -> {
-        SuperblockReport.add(metadata, superblock, Optional.empty(), report);
-        return problemBeside(metadata);
+        addFields(device, metadata, superblock, report);
+        yield problemBeside(metadata);
       }
       case SuperblockRead.Unsupported(Superblock superblock, String reason) -> {
-        SuperblockReport.add(metadata, superblock, Optional.empty(), report);
-        return Optional.of("cannot be assembled: " + reason);
+        addFields(device, metadata, superblock, report);
+        yield Optional.of("cannot be assembled: " + reason);
       }
       case SuperblockRead.Corrupt corrupt -> {
-        Optional<Superblock> salvaged = SalvagedSuperblock.read(device);
-        if (salvaged.isPresent()) {
-          Optional<String> checksum =
-              corrupt.field().equals("sb_csum") ? Optional.of(corrupt.found()) : Optional.empty();
-          SuperblockReport.add(metadata, salvaged.get(), checksum, report);
-        }
-        return Optional.of(corrupt + "; what is shown cannot be relied on");
+        var raw = RawSuperblock.read(device, Superblock.SUPER_OFFSET);
+        raw.flatMap(RawSuperblock::salvaged)
+            .ifPresent(s -> SuperblockReport.add(metadata, s, raw.get(), report));
+        yield Optional.of(corrupt + "; what is shown cannot be relied on");
       }
-      case SuperblockRead.Absent(String reason) -> {
-        return Optional.of("not a member of an array: " + reason);
-      }
+      case SuperblockRead.Absent(String reason) ->
+          Optional.of("not a member of an array: " + reason);
+    };
+  }
+
+  private static void addFields(
+      BlockDevice device, MemberMetadata metadata, Superblock superblock, Report.Builder report)
+      throws IOException {
+    var raw = RawSuperblock.read(device, superblock.superOffset());
+    if (raw.isPresent()) {
+      SuperblockReport.add(metadata, superblock, raw.get(), report);
     }
   }
 

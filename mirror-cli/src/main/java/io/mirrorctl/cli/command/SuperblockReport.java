@@ -10,7 +10,6 @@ import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MdUuid;
 import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.Superblock;
-import io.mirrorctl.core.format.SuperblockCodec;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
@@ -32,28 +31,28 @@ final class SuperblockReport {
 
   private final MemberMetadata metadata;
   private final Superblock s;
+  private final RawSuperblock raw;
   private final Report.Builder report;
 
-  private SuperblockReport(MemberMetadata metadata, Superblock superblock, Report.Builder report) {
+  private SuperblockReport(
+      MemberMetadata metadata, Superblock superblock, RawSuperblock raw, Report.Builder report) {
     this.metadata = metadata;
     this.s = superblock;
+    this.raw = raw;
     this.report = report;
   }
 
   /**
    * Adds the fields of a superblock.
    *
-   * @param damage what is wrong with the stored checksum; empty if it is right
+   * @param raw the same as bytes
    */
   static void add(
-      MemberMetadata metadata,
-      Superblock superblock,
-      Optional<String> damage,
-      Report.Builder report) {
-    var fields = new SuperblockReport(metadata, superblock, report);
+      MemberMetadata metadata, Superblock superblock, RawSuperblock raw, Report.Builder report) {
+    var fields = new SuperblockReport(metadata, superblock, raw, report);
     fields.addArray();
     fields.addLayout();
-    fields.addState(damage);
+    fields.addState();
     fields.addRaw();
   }
 
@@ -97,22 +96,20 @@ final class SuperblockReport {
         .line("");
   }
 
-  private void addState(Optional<String> damage) {
+  private void addState() {
     if (s.has(Feature.BITMAP_OFFSET)) {
       report.text("Internal Bitmap", s.bitmapOffset() + " sectors from superblock");
     }
     report.text("Update Time", time(s.utimeInstant()));
     addBadBlocks();
-    String checksum =
-        "%x"
-            .formatted(
-                (int) SuperblockCodec.checksum(SuperblockCodec.encode(s), s.devRoles().length()));
+    String stored = "%x".formatted(raw.storedChecksum());
+    String expected = "%x".formatted(raw.expectedChecksum());
     report
         .field(
             "sb_csum",
             "Checksum",
-            damage.orElse(checksum),
-            damage.map(why -> why + " - expected " + checksum).orElse(checksum + " - correct"))
+            stored,
+            stored + (stored.equals(expected) ? " - correct" : " - expected " + expected))
         .field("events", "Events", s.events(), Long.toUnsignedString(s.events()))
         .line("");
     if (s.devflags() != 0) {

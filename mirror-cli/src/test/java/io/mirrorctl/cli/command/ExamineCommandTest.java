@@ -150,6 +150,18 @@ class ExamineCommandTest {
   }
 
   @Test
+  void theChecksumIsThatOfAllBytesAlsoOfUnknownOnes() throws IOException {
+    Path file = Images.ofKernel(directory.resolve("a"), "F2-clustered-chunk64k", 0);
+    Images.changeSuperblock(file, 0x0C, 7); // pad0, which no known version uses
+
+    var run = Cli.run("examine", file);
+
+    assertThat(run.out())
+        .contains("Checksum : %x - correct".formatted(Images.superblockInt(file, 0xD8)));
+    assertThat(run.err()).contains("pad0 is not zero");
+  }
+
+  @Test
   void aTruncatedMemberIsExaminedAndRefused() throws IOException {
     Path file = Images.ofKernel(directory.resolve("a"), "F2-clustered-chunk64k", 0);
     Images.sparse(file, 8 << 20);

@@ -52,6 +52,10 @@ final class Images {
     return bytes.array();
   }
 
+  static int superblockInt(Path file, int at) throws IOException {
+    return ByteBuffer.wrap(read(file, SUPERBLOCK + at, 4)).order(ByteOrder.LITTLE_ENDIAN).getInt();
+  }
+
   /** Changes an int of the superblock and leaves the checksum wrong. */
   static void damageSuperblock(Path file, int at, int value) throws IOException {
     write(
