@@ -5,6 +5,7 @@ import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.MemberState;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.MdUuid;
 import io.mirrorctl.core.resync.SyncThread;
 import java.util.List;
 import java.util.Locale;
@@ -65,7 +66,7 @@ public record ArrayDetail(
     return new ArrayDetail(
         array.name(),
         status.setName(),
-        status.uuid().toString(),
+        MdUuid.format(status.uuid()),
         "raid1",
         status.sizeSectors() * SectorRange.SECTOR_BYTES,
         state(status),
