@@ -9,8 +9,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
@@ -24,8 +22,8 @@ import java.util.function.Consumer;
  * hand-over between threads, and many at once share system calls. The socket never blocks: what it
  * does not take at once is sent by the reading thread.
  *
- * <p>Locks: {@code sendLock} is held while bytes are put on the socket, {@code lock} inside it for
- * the lists of requests; neither across anything that waits.
+ * <p>Locks: {@code sendLock} is held while bytes are put on the socket, and the one of {@link
+ * ConnectionRequests} inside it; neither across anything that waits.
  *
  * <p>End: a connection ends once, for whatever reason, and says so to its owner. By then nobody
  * touches the buffers of the requests that are left, see {@link #orphans}.
@@ -53,24 +51,7 @@ final class ClientConnection implements ReplyReader.Requests {
   /** Used under {@code sendLock}, except for the question what it is sending. */
   private final RequestStream stream = new RequestStream();
 
-  private final ReentrantLock lock = new ReentrantLock();
-
-  @GuardedBy("lock")
-  private final ArrayDeque<NbdRequest> queue = new ArrayDeque<>();
-
-  @GuardedBy("lock")
-  private final RequestSlots slots = new RequestSlots();
-
-  /** No request is taken any more, those that are there will be answered. */
-  @GuardedBy("lock")
-  private boolean finishing;
-
-  @GuardedBy("lock")
-  private boolean ended;
-
-  /** The reading thread waits without limit and must be woken for a request to be timed. */
-  @GuardedBy("lock")
-  private boolean dozing;
+  private final ConnectionRequests requests;
 
   /** The socket is full; the reading thread will go on sending. */
   private volatile boolean blocked;
@@ -103,6 +84,7 @@ final class ClientConnection implements ReplyReader.Requests {
     this.name = name;
     this.whenEnded = whenEnded;
     this.replies = new ReplyReader(export, this);
+    this.requests = new ConnectionRequests(env.ticker(), socket::wakeup);
   }
 
   // ---- for the owner -----------------------------------------------------------------------
@@ -113,15 +95,8 @@ final class ClientConnection implements ReplyReader.Requests {
    * @return false, and nothing was done, if this connection takes no more requests
    */
   boolean submit(NbdRequest request) {
-    lock.lock();
-    try {
-      if (ended || finishing) {
-        return false;
-      }
-      request.startAttempt();
-      queue.add(request);
-    } finally {
-      lock.unlock();
+    if (!requests.add(request)) {
+      return false;
     }
     send(CALLER_ROUNDS);
     return true;
@@ -129,22 +104,12 @@ final class ClientConnection implements ReplyReader.Requests {
 
   /** Requests that are not answered yet. */
   int load() {
-    lock.lock();
-    try {
-      return queue.size() + slots.size();
-    } finally {
-      lock.unlock();
-    }
+    return requests.size();
   }
 
   /** Takes no more requests, and ends in order when those that are there have been answered. */
   void finish() {
-    lock.lock();
-    try {
-      finishing = true;
-    } finally {
-      lock.unlock();
-    }
+    requests.finish();
     socket.wakeup();
   }
 
@@ -173,7 +138,7 @@ final class ClientConnection implements ReplyReader.Requests {
 
   private void send(int rounds) {
     // whoever finds the lock taken may leave: its holder looks again after letting go of it
-    while (!blocked && reason.get() == null && anythingToSend() && sendLock.tryLock()) {
+    while (!blocked && reason.get() == null && requests.anyToSend() && sendLock.tryLock()) {
       try {
         if (!blocked) {
           sendLocked(rounds);
@@ -187,7 +152,8 @@ final class ClientConnection implements ReplyReader.Requests {
   @GuardedBy("sendLock")
   private void sendLocked(int rounds) {
     try {
-      if (stream.send(socket, this::next, rounds) != RequestStream.Result.ALL_SENT) {
+      if (stream.send(socket, () -> requests.next(stream, unflushed), rounds)
+          != RequestStream.Result.ALL_SENT) {
         blocked = true;
         socket.wantWrite(true);
       }
@@ -209,39 +175,6 @@ final class ClientConnection implements ReplyReader.Requests {
     }
   }
 
-  private boolean anythingToSend() {
-    lock.lock();
-    try {
-      return sendable();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  @GuardedBy("lock")
-  private boolean sendable() {
-    return !ended && !queue.isEmpty() && slots.hasRoomFor(queue.peek());
-  }
-
-  private RequestStream.Outgoing next() {
-    lock.lock();
-    try {
-      if (!sendable()) {
-        return null;
-      }
-      NbdRequest request = queue.remove();
-      stream.announce(request);
-      long cookie = slots.add(request, env.ticker().read());
-      if (dozing) {
-        dozing = false;
-        socket.wakeup();
-      }
-      return new RequestStream.Outgoing(request, cookie, unflushed.beforeFlush());
-    } finally {
-      lock.unlock();
-    }
-  }
-
   // ---- the reading thread ------------------------------------------------------------------
 
   /** Serves the connection until it ends. */
@@ -256,9 +189,12 @@ final class ClientConnection implements ReplyReader.Requests {
     } catch (RuntimeException | Error e) {
       breakOff(new IOException("reading failed in an unforeseen way: " + e, e));
     } finally {
-      end();
-      thread.setName(idleName);
-      whenEnded.accept(this);
+      try {
+        end();
+      } finally {
+        thread.setName(idleName);
+        whenEnded.accept(this);
+      }
     }
   }
 
@@ -279,7 +215,7 @@ final class ClientConnection implements ReplyReader.Requests {
       }
       quiet = ready == 0;
       checkTimeouts();
-      if (finished()) {
+      if (requests.finished()) {
         return;
       }
     }
@@ -287,13 +223,7 @@ final class ClientConnection implements ReplyReader.Requests {
 
   /** How long to wait for the socket, in milliseconds; zero: until it is ready. */
   private long patience(boolean quiet) {
-    lock.lock();
-    try {
-      dozing = quiet && queue.isEmpty() && slots.isEmpty() && !finishing;
-      return dozing ? 0 : tickMillis();
-    } finally {
-      lock.unlock();
-    }
+    return quiet && requests.readerMayDoze() ? 0 : tickMillis();
   }
 
   /** How often to look whether the server is late. */
@@ -333,12 +263,7 @@ final class ClientConnection implements ReplyReader.Requests {
 
   @Override
   public NbdRequest waiting(long cookie) throws ProtocolViolation {
-    lock.lock();
-    try {
-      return slots.find(cookie);
-    } finally {
-      lock.unlock();
-    }
+    return requests.waiting(cookie);
   }
 
   @Override
@@ -346,16 +271,7 @@ final class ClientConnection implements ReplyReader.Requests {
     checkWhollySent(request);
     answeredAny = true;
     boolean over = request.answered(unflushed);
-    lock.lock();
-    try {
-      slots.remove(cookie);
-      if (!over) {
-        // its second half, the flush, goes to the front: the caller has waited for the first
-        queue.addFirst(request);
-      }
-    } finally {
-      lock.unlock();
-    }
+    requests.answered(cookie, request, over);
     if (over) {
       request.complete();
     }
@@ -383,36 +299,29 @@ final class ClientConnection implements ReplyReader.Requests {
       return;
     }
     checkedNanos = now;
-    long oldest;
-    lock.lock();
-    try {
-      oldest = slots.oldestNanos(now);
-    } finally {
-      lock.unlock();
-    }
-    if (now - oldest > requestTimeout.toNanos()) {
+    if (now - requests.oldestNanos(now) > requestTimeout.toNanos()) {
       throw new DeviceException(
           IoFailure.TIMEOUT,
           "the server has not answered a request for %d ms".formatted(requestTimeout.toMillis()));
     }
   }
 
-  private boolean finished() {
-    lock.lock();
+  private void end() {
+    requests.end();
     try {
-      return finishing && queue.isEmpty() && slots.isEmpty();
+      hangUp();
     } finally {
-      lock.unlock();
+      // a caller may still be at the socket; it leaves at once, and nobody follows
+      sendLock.lock();
+      try {
+        orphans = requests.removeAll();
+      } finally {
+        sendLock.unlock();
+      }
     }
   }
 
-  private void end() {
-    lock.lock();
-    try {
-      ended = true;
-    } finally {
-      lock.unlock();
-    }
+  private void hangUp() {
     IOException why = reason.get();
     boolean shutdown = why instanceof DeviceException e && e.failure() == IoFailure.GONE;
     if (why == null || shutdown) {
@@ -420,24 +329,6 @@ final class ClientConnection implements ReplyReader.Requests {
       socket.close();
     } else {
       socket.abort();
-    }
-    // a caller may still be at the socket; it leaves at once, and nobody follows
-    sendLock.lock();
-    try {
-      collectOrphans();
-    } finally {
-      sendLock.unlock();
-    }
-  }
-
-  private void collectOrphans() {
-    lock.lock();
-    try {
-      orphans = new ArrayList<>(slots.removeAll());
-      orphans.addAll(queue);
-      queue.clear();
-    } finally {
-      lock.unlock();
     }
   }
 

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.mirrorctl.core.env.Env;
 import java.io.EOFException;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,6 +18,9 @@ import java.util.Optional;
  * <p>Threading: safe from any thread.
  */
 final class ClientSession {
+  /** Time for each connection after the first. */
+  private static final Duration FURTHER_TIMEOUT = Duration.ofSeconds(2);
+
   private final ServerExport export;
   private final List<ClientConnection> connections = new ArrayList<>();
 
@@ -78,12 +82,14 @@ final class ClientSession {
   private static void addConnections(
       Setup setup, ServerExport export, Deadline deadline, List<ClientSocket> sockets) {
     while (sockets.size() < setup.config().connections()) {
+      // requests may be waiting for the first one, which is ready
+      Deadline soon = Deadline.in(FURTHER_TIMEOUT, setup.env().ticker()).orEarlier(deadline);
       ClientSocket socket = null;
       boolean same = false;
       try {
-        socket = ClientSocket.connect(setup.uri().address(), deadline);
+        socket = ClientSocket.connect(setup.uri().address(), soon);
         same =
-            ClientHandshake.negotiate(socket, setup.uri(), setup.config().tls(), deadline)
+            ClientHandshake.negotiate(socket, setup.uri(), setup.config().tls(), soon)
                 .equals(export);
       } catch (IOException e) {
         System.getLogger(NbdDevice.class.getName())
@@ -92,7 +98,7 @@ final class ClientSession {
                 "{0}: works with {1} connections, as the next one failed: {2}",
                 setup.uri(),
                 sockets.size(),
-                e.getMessage());
+                Outage.words(e));
       }
       if (same) {
         sockets.add(socket);

@@ -5,7 +5,6 @@ import io.mirrorctl.core.block.IoFailure;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
-import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
@@ -20,7 +19,7 @@ import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
-import java.time.Duration;
+import java.nio.channels.UnsupportedAddressTypeException;
 import javax.net.ssl.SSLEngine;
 import tlschannel.ClientTlsChannel;
 import tlschannel.NeedsReadException;
@@ -37,9 +36,6 @@ import tlschannel.TlsChannel;
  * #wantWrite} and {@link #close} are for any thread.
  */
 final class ClientSocket implements Closeable {
-  /** How soon to try again at a Unix socket whose queue is full; there is no event for that. */
-  private static final Duration UNIX_RETRY = Duration.ofMillis(10);
-
   private final SocketChannel channel;
   private final Selector selector;
   private final SelectionKey key;
@@ -67,7 +63,7 @@ final class ClientSocket implements Closeable {
         } catch (IllegalArgumentException e) {
           throw new IOException("not the path of a Unix socket: " + e.getMessage(), e);
         }
-        yield connect(address, StandardProtocolFamily.UNIX, deadline);
+        yield connect(SocketChannel.open(StandardProtocolFamily.UNIX), address, deadline);
       }
       case NbdAddress.Tcp(String host, int port) -> {
         InetAddress[] addresses;
@@ -92,12 +88,7 @@ final class ClientSocket implements Closeable {
               deadline.ticker().read()
                   + deadline.millisLeft() * 1_000_000L / (addresses.length - i));
       try {
-        var address = new InetSocketAddress(addresses[i], port);
-        var family =
-            addresses[i] instanceof Inet6Address
-                ? StandardProtocolFamily.INET6
-                : StandardProtocolFamily.INET;
-        return connect(address, family, share);
+        return connect(SocketChannel.open(), new InetSocketAddress(addresses[i], port), share);
       } catch (InterruptedIOException e) {
         throw e;
       } catch (IOException e) {
@@ -111,38 +102,30 @@ final class ClientSocket implements Closeable {
     throw first;
   }
 
+  /** Connects the channel, or closes it. */
   private static ClientSocket connect(
-      SocketAddress address, StandardProtocolFamily family, Deadline deadline) throws IOException {
-    boolean unix = family == StandardProtocolFamily.UNIX;
-    while (true) {
-      Selector selector = Selector.open();
-      SocketChannel channel = null;
-      boolean connected = false;
-      try {
-        channel = SocketChannel.open(family);
-        channel.configureBlocking(false);
-        connected = start(channel, address);
-        SelectionKey key = channel.register(selector, SelectionKey.OP_CONNECT);
-        while (!connected && !unix) {
-          select(selector, deadline, "connecting to " + address);
-          connected = finish(channel, address);
-        }
-        if (connected) {
-          key.interestOps(SelectionKey.OP_READ);
-          if (!unix) {
-            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-            channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
-          }
-          return new ClientSocket(channel, selector, key);
-        }
-        // the queue of connections that wait to be accepted is full
-        key.cancel();
-        select(selector, Deadline.in(UNIX_RETRY, deadline.ticker()).orEarlier(deadline), null);
-        checkNotOver(deadline, "connecting to " + address);
-      } finally {
-        if (!connected) {
-          closeBoth(channel, selector);
-        }
+      SocketChannel channel, SocketAddress address, Deadline deadline) throws IOException {
+    Selector selector = null;
+    boolean ready = false;
+    try {
+      selector = Selector.open();
+      channel.configureBlocking(false);
+      boolean connected = start(channel, address);
+      SelectionKey key = channel.register(selector, SelectionKey.OP_CONNECT);
+      while (!connected) {
+        select(selector, deadline, "connecting to " + address);
+        connected = finish(channel, address);
+      }
+      key.interestOps(SelectionKey.OP_READ);
+      if (address instanceof InetSocketAddress) {
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+      }
+      ready = true;
+      return new ClientSocket(channel, selector, key);
+    } finally {
+      if (!ready) {
+        closeBoth(channel, selector);
       }
     }
   }
@@ -150,6 +133,8 @@ final class ClientSocket implements Closeable {
   private static boolean start(SocketChannel channel, SocketAddress address) throws IOException {
     try {
       return channel.connect(address);
+    } catch (UnsupportedAddressTypeException e) {
+      throw new IOException("this machine has no IPv6, so it cannot connect to " + address, e);
     } catch (IOException e) {
       throw cannotConnect(address, e);
     }
@@ -170,8 +155,8 @@ final class ClientSocket implements Closeable {
 
   private static void select(Selector selector, Deadline deadline, String during)
       throws IOException {
-    if (during != null) {
-      checkNotOver(deadline, during);
+    if (deadline.over()) {
+      throw new DeviceException(IoFailure.TIMEOUT, "no answer in time while " + during);
     }
     try {
       selector.select(Math.max(1, deadline.millisLeft()));
@@ -181,12 +166,6 @@ final class ClientSocket implements Closeable {
     }
     if (Thread.currentThread().isInterrupted()) {
       throw new InterruptedIOException("interrupted while connecting");
-    }
-  }
-
-  private static void checkNotOver(Deadline deadline, String during) throws DeviceException {
-    if (deadline.over()) {
-      throw new DeviceException(IoFailure.TIMEOUT, "no answer in time while " + during);
     }
   }
 

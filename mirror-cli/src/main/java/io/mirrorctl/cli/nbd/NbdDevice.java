@@ -71,9 +71,9 @@ public final class NbdDevice implements VolatileDevice {
     } catch (InterruptedIOException e) {
       throw e;
     } catch (DeviceException e) {
-      throw new DeviceException(e.failure(), uri + ": " + ServerLink.words(e), e);
+      throw new DeviceException(e.failure(), uri + ": " + Outage.words(e), e);
     } catch (IOException e) {
-      throw new DeviceException(IoFailure.GONE, uri + ": " + ServerLink.words(e), e);
+      throw new DeviceException(IoFailure.GONE, uri + ": " + Outage.words(e), e);
     }
   }
 

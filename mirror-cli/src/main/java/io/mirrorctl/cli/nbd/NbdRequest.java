@@ -118,13 +118,17 @@ final class NbdRequest {
   }
 
   /**
-   * Puts the header on the wire.
+   * The next thing is {@link #putHeader}.
    *
    * @param mark from {@link UnflushedWrites#beforeFlush}, taken just now
    */
-  void putHeader(ByteBuffer out, long cookie, long mark) {
+  void aboutToBeSent(long mark) {
     sent = true;
     flushMark = mark;
+  }
+
+  /** Puts the header on the wire. */
+  void putHeader(ByteBuffer out, long cookie) {
     out.putInt(Nbd.REQUEST_MAGIC);
     out.putShort((short) (flushing ? 0 : flags));
     out.putShort((short) wireCommand());

@@ -245,7 +245,7 @@ final class ReplyReader {
     int error = chunk.getInt();
     int textLength = chunk.getShort() & 0xffff;
     int behind = chunkType == Nbd.REPLY_TYPE_ERROR_OFFSET ? 8 : 0;
-    mustBe(error != 0 && textLength <= chunk.remaining() - behind);
+    mustBe(error != 0 && textLength <= Nbd.MAX_STRING && textLength <= chunk.remaining() - behind);
     byte[] text = new byte[textLength];
     chunk.get(text);
     String place = "";

@@ -18,8 +18,8 @@ final class RequestStream {
 
   private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
 
-  /** A request with its cookie and mark, about to be sent. */
-  record Outgoing(NbdRequest request, long cookie, long flushMark) {}
+  /** A request about to be sent, with its cookie. */
+  record Outgoing(NbdRequest request, long cookie) {}
 
   private final ByteBuffer staging = ByteBuffer.allocateDirect(STAGING_BYTES).limit(0);
   private final ByteBuffer[] parts = {staging, NOTHING};
@@ -106,7 +106,7 @@ final class RequestStream {
       if (outgoing == null) {
         break;
       }
-      outgoing.request().putHeader(staging, outgoing.cookie(), outgoing.flushMark());
+      outgoing.request().putHeader(staging, outgoing.cookie());
       ByteBuffer bytes = outgoing.request().payload();
       if (bytes == null) {
         sending = null;

@@ -43,7 +43,6 @@ final class ServerLink {
   private final Env env;
   private final String name;
   private final ServerExport export;
-  private final long retryNanos;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -63,16 +62,8 @@ final class ServerLink {
   @GuardedBy("lock")
   private boolean lossUnacknowledged;
 
-  /** Why requests fail now that the retry limit is over; null otherwise. */
   @GuardedBy("lock")
-  private Failure gone;
-
-  /** Since when sessions have been of no use; counts only between two. */
-  @GuardedBy("lock")
-  private long outageSinceNanos;
-
-  @GuardedBy("lock")
-  private IOException trouble;
+  private final Outage outage;
 
   @GuardedBy("lock")
   private long reconnects;
@@ -93,7 +84,7 @@ final class ServerLink {
     this.env = setup.env();
     this.name = setup.uri().toString();
     this.export = first.export();
-    this.retryNanos = setup.config().retryLimit().toNanos();
+    this.outage = new Outage(env.ticker(), setup.config().retryLimit());
     this.session = first;
     this.open = first;
   }
@@ -124,7 +115,7 @@ final class ServerLink {
       }
       lock.lock();
       try {
-        Failure refusal = closing ? CLOSED : lossUnacknowledged ? LOSS : gone;
+        Failure refusal = closing ? CLOSED : lossUnacknowledged ? LOSS : outage.verdict();
         if (refusal != null) {
           request.fail(refusal);
           return;
@@ -185,8 +176,10 @@ final class ServerLink {
               ? NbdStatus.Connection.CLOSED
               : session != null
                   ? NbdStatus.Connection.CONNECTED
-                  : gone != null ? NbdStatus.Connection.GONE : NbdStatus.Connection.RECONNECTING;
-      String text = session != null || trouble == null ? "" : words(trouble);
+                  : outage.verdict() != null
+                      ? NbdStatus.Connection.GONE
+                      : NbdStatus.Connection.RECONNECTING;
+      String text = session != null ? "" : outage.words();
       return new NbdStatus(connection, text, lossUnacknowledged, reconnects);
     } finally {
       lock.unlock();
@@ -276,25 +269,15 @@ final class ServerLink {
     try {
       session = null;
       admit();
-      long now = env.ticker().read();
       List<NbdRequest> left = new ArrayList<>(ended.orphans());
-      left.forEach(request -> request.lost(now));
-      if (first || ended.answeredAny() || left.isEmpty()) {
-        outageSinceNanos = now;
-      }
-      // one that each session breaks under has waited since the first of them
-      for (NbdRequest request : left) {
-        if (request.lostAtNanos() - outageSinceNanos < 0) {
-          outageSinceNanos = request.lostAtNanos();
-        }
-      }
+      boolean ofUse = first || ended.answeredAny() || left.isEmpty();
+      outage.sessionEnded(ofUse, left, ended.reason());
       left.addAll(parked);
       parked = left;
       if (closing) {
         failParked(CLOSED);
         return false;
       }
-      trouble = ended.reason();
       log(Level.WARNING, "connection lost, requests under way: " + left.size());
       if (unflushed.exist()) {
         lossUnacknowledged = true;
@@ -341,8 +324,8 @@ final class ServerLink {
           connecting = Thread.currentThread();
           return true;
         }
-        if (gone == null) {
-          left = Math.min(left, outageSinceNanos + retryNanos - now);
+        if (outage.verdict() == null) {
+          left = Math.min(left, outage.deadline().atNanos() - now);
         }
         try {
           var _ = changed.awaitNanos(left);
@@ -360,9 +343,7 @@ final class ServerLink {
   private Deadline retryDeadline(Deadline withoutLimit) {
     lock.lock();
     try {
-      return gone != null
-          ? withoutLimit
-          : new Deadline(env.ticker(), outageSinceNanos + retryNanos);
+      return outage.verdict() != null ? withoutLimit : outage.deadline();
     } finally {
       lock.unlock();
     }
@@ -379,13 +360,11 @@ final class ServerLink {
     lock.lock();
     try {
       connectingIsOver();
-      boolean news = !words(e).equals(words(trouble));
-      if (hadFullTime || DeviceException.kindOf(e) != IoFailure.TIMEOUT) {
-        trouble = e;
-      }
+      boolean news = outage.attemptFailed(e, hadFullTime);
       log(news ? Level.INFO : Level.DEBUG, "cannot connect again yet");
-      if (gone == null && e instanceof ClientSession.IncompatibleException) {
-        giveUp(new Failure(IoFailure.GONE, words(e), e));
+      if (e instanceof ClientSession.IncompatibleException && outage.verdict() == null) {
+        outage.giveUp(new Failure(IoFailure.GONE, Outage.words(e), e));
+        failParked(outage.verdict());
       }
       giveUpIfLate();
     } finally {
@@ -395,6 +374,7 @@ final class ServerLink {
 
   private void install(ClientSession next) {
     List<NbdRequest> waiting;
+    boolean unwanted;
     lock.lock();
     try {
       connectingIsOver();
@@ -402,37 +382,25 @@ final class ServerLink {
       admit();
       waiting = parked;
       parked = new ArrayList<>();
-      gone = null;
+      outage.connected();
       reconnects++;
-      LOG.log(Level.INFO, () -> name + ": connected again");
-      if (closing) {
-        next.finish();
-      }
+      unwanted = closing;
     } finally {
       lock.unlock();
     }
+    LOG.log(Level.INFO, () -> name + ": connected again");
     waiting.forEach(this::submit);
+    if (unwanted) {
+      next.finish();
+    }
   }
 
   @GuardedBy("lock")
   private void giveUpIfLate() {
-    if (gone == null && env.ticker().read() - outageSinceNanos >= retryNanos) {
-      IoFailure kind =
-          DeviceException.kindOf(trouble) == IoFailure.TIMEOUT ? IoFailure.TIMEOUT : IoFailure.GONE;
-      giveUp(
-          new Failure(
-              kind,
-              "no working connection for %d s: %s"
-                  .formatted(setup.config().retryLimit().toSeconds(), words(trouble)),
-              trouble));
+    if (outage.givesUp()) {
+      log(Level.WARNING, "given up for now, requests that fail: " + parked.size());
+      failParked(outage.verdict());
     }
-  }
-
-  @GuardedBy("lock")
-  private void giveUp(Failure why) {
-    gone = why;
-    log(Level.WARNING, "given up for now, requests that fail: " + parked.size());
-    failParked(why);
   }
 
   @GuardedBy("lock")
@@ -449,14 +417,6 @@ final class ServerLink {
 
   @GuardedBy("lock")
   private void log(Level level, String what) {
-    LOG.log(level, "{0}: {1}: {2}", name, what, words(trouble));
-  }
-
-  /** What went wrong, for people. */
-  static String words(IOException e) {
-    if (e instanceof ProtocolViolation) {
-      return "the server breaks the NBD protocol: " + e.getMessage();
-    }
-    return e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    LOG.log(level, "{0}: {1}: {2}", name, what, outage.words());
   }
 }

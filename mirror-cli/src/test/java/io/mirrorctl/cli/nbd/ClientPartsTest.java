@@ -4,12 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.block.BlockDevice.Extent;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** The small parts of the client, each for itself. */
@@ -153,6 +158,78 @@ class ClientPartsTest {
     assertThat(backoff.pauseNanos()).isBetween(20_000_000L, 40_000_000L);
     backoff.ended(Duration.ofSeconds(5).toNanos(), false);
     assertThat(backoff.pauseNanos()).isZero();
+  }
+
+  private final AtomicLong now = new AtomicLong();
+
+  /** An outage with a limit of 10 s, on a clock that stands still. */
+  private Outage outage() {
+    var ticker =
+        new Ticker() {
+          @Override
+          public long read() {
+            return now.get();
+          }
+        };
+    return new Outage(ticker, Duration.ofSeconds(10));
+  }
+
+  private void pass(int seconds) {
+    now.addAndGet(Duration.ofSeconds(seconds).toNanos());
+  }
+
+  private final IOException lost = new IOException("lost");
+  private final IOException silent = new DeviceException(IoFailure.TIMEOUT, "silent");
+
+  @Test
+  void anOutageLastsOverSessionsOfNoUse() {
+    Outage outage = outage();
+    outage.sessionEnded(true, List.of(), lost);
+    pass(6);
+    assertThat(outage.givesUp()).isFalse();
+    outage.connected();
+    pass(3);
+    outage.sessionEnded(false, List.of(), silent);
+    assertThat(outage.givesUp()).isFalse();
+    pass(1);
+    assertThat(outage.givesUp()).isTrue();
+    assertThat(outage.givesUp()).as("twice").isFalse();
+    assertThat(outage.verdict().kind()).isEqualTo(IoFailure.TIMEOUT);
+    assertThat(outage.verdict().text()).isEqualTo("no working connection for 10.0 s: silent");
+    outage.connected();
+    assertThat(outage.verdict()).isNull();
+    outage.sessionEnded(true, List.of(), lost);
+    assertThat(outage.givesUp()).isFalse();
+    pass(10);
+    assertThat(outage.givesUp()).isTrue();
+    assertThat(outage.verdict().kind()).isEqualTo(IoFailure.GONE);
+  }
+
+  @Test
+  void aRequestThatEverySessionBreaksUnderWaitsNoLongerThanOthers() {
+    Outage outage = outage();
+    NbdRequest poison = NbdRequest.flush();
+    for (int i = 0; i < 5; i++) {
+      outage.sessionEnded(true, List.of(poison, NbdRequest.flush()), lost);
+      assertThat(outage.givesUp()).isFalse();
+      outage.connected();
+      pass(2);
+    }
+    outage.sessionEnded(true, List.of(poison), lost);
+    assertThat(outage.givesUp()).isTrue();
+  }
+
+  @Test
+  void anAttemptCutShortDoesNotHideWhatIsWrong() {
+    Outage outage = outage();
+    outage.sessionEnded(true, List.of(), lost);
+    var refused = new IOException("refused");
+    assertThat(outage.attemptFailed(refused, true)).isTrue();
+    assertThat(outage.attemptFailed(refused, true)).isFalse();
+    outage.attemptFailed(silent, false);
+    assertThat(outage.words()).isEqualTo("refused");
+    outage.attemptFailed(silent, true);
+    assertThat(outage.words()).isEqualTo("silent");
   }
 
   @Test

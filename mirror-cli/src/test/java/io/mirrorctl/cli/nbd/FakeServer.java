@@ -21,6 +21,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -397,6 +398,11 @@ final class FakeServer implements Closeable {
     /** Whatever bytes the test likes. */
     synchronized void raw(byte[] bytes) throws IOException {
       out.write(bytes);
+    }
+
+    /** The first of some bytes. */
+    void raw(byte[] bytes, int length) throws IOException {
+      raw(Arrays.copyOf(bytes, length));
     }
 
     void simple(Request request, int error) throws IOException {

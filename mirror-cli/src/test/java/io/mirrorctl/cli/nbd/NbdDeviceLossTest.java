@@ -71,6 +71,24 @@ class NbdDeviceLossTest extends FakeServerSetup {
   }
 
   @Test
+  void aLossIsReportedWhileTheServerIsStillAway() throws Exception {
+    connect();
+    write(1, 7);
+    Gate gate = Gate.forOne(Nbd.CMD_READ);
+    server.script = gate;
+    Future<Integer> reading = background.submit(() -> read(1));
+    gate.awaitReached();
+    server.crash();
+    fails(IoFailure.VOLATILE_LOSS, () -> cause(reading));
+    fails(IoFailure.VOLATILE_LOSS, () -> device.flush());
+    assertThat(device.status().connection()).isEqualTo(NbdStatus.Connection.RECONNECTING);
+    device.acknowledgeLoss();
+    server.script = (_, _) -> false;
+    server.start();
+    assertThat(read(1)).isEqualTo(7);
+  }
+
+  @Test
   void acknowledgingWithoutALossChangesNothing() throws Exception {
     connect();
     write(1, 7);

@@ -26,6 +26,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
@@ -145,36 +146,38 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
     server.script =
         (request, _) -> {
           if (request.offset() == 13 * BLOCK) {
+            // time for others to be answered, so that each connection was of some use
+            Thread.sleep(30);
             server.dropConnections();
             return true;
           }
           return false;
         };
     AtomicBoolean over = new AtomicBoolean();
-    List<Future<Integer>> others = new ArrayList<>();
+    AtomicInteger reads = new AtomicInteger();
+    List<Future<Void>> others = new ArrayList<>();
     for (int i = 0; i < 3; i++) {
       others.add(
           start(() -> {
-            int reads = 0;
             while (!over.get()) {
               try {
                 read(1);
-                reads++;
+                reads.incrementAndGet();
               } catch (DeviceException e) {
-                // while the poison is given up, so are those that wait with it
+                // those that wait with the poison are given up with it
                 assertThat(e.failure()).isEqualTo(IoFailure.GONE);
               }
             }
-            return reads;
+            return null;
           }));
     }
     Future<Integer> poison = start(() -> read(13));
     failure(poison, IoFailure.GONE, "no working connection");
-    awaitConnection(NbdStatus.Connection.CONNECTED);
-    assertThat(read(1)).isZero();
+    int before = reads.get();
+    Awaitility.await().until(() -> reads.get() > before + 10);
     over.set(true);
-    for (Future<Integer> other : others) {
-      assertThat(other.get()).isPositive();
+    for (Future<Void> other : others) {
+      other.get();
     }
   }
 
@@ -210,6 +213,32 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
           return false;
         };
     assertThat(read(1)).isEqualTo(7);
+    assertThat(device.status().reconnects()).isEqualTo(2);
+  }
+
+  @Test
+  void halfAnAnswerIsForgottenWithItsConnection() throws Exception {
+    connect();
+    device.write(0, ByteBuffer.allocate(2 * BLOCK).put(0, (byte) 1), WriteOption.ONLY_DURABLE);
+    AtomicInteger asked = new AtomicInteger();
+    server.script =
+        (request, out) -> {
+          if (asked.getAndIncrement() % 2 != 0) {
+            return false;
+          }
+          // the first chunk of the honest answer, and an error that is not the last word either
+          byte[] honest = out.honestly(server, request);
+          int first = Nbd.STRUCTURED_REPLY_BYTES + ByteBuffer.wrap(honest).getInt(16);
+          out.raw(ByteBuffer.wrap(honest.clone(), 0, first).putShort(4, (short) 0).array(), first);
+          byte[] error = ByteBuffer.allocate(6).putInt(Nbd.EIO).array();
+          out.chunk(request, false, Nbd.REPLY_TYPE_ERROR, error);
+          server.dropConnections();
+          return true;
+        };
+    ByteBuffer into = ByteBuffer.allocate(2 * BLOCK);
+    device.read(0, into);
+    assertThat(into.get(0)).isEqualTo((byte) 1);
+    assertThat(device.extents(0, 2 * BLOCK)).hasSize(1);
     assertThat(device.status().reconnects()).isEqualTo(2);
   }
 
@@ -261,11 +290,13 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
   @Test
   void aServerThatNeverAnswersTimesOut() throws Exception {
     connect(retrying(100).withTimeouts(Duration.ofSeconds(5), Duration.ofMillis(150)));
+    // long enough for the reading thread to fall asleep
+    Thread.sleep(150);
     server.script = (_, _) -> true;
     fails(IoFailure.TIMEOUT, () -> read(1));
     server.script = (_, _) -> false;
-    awaitConnection(NbdStatus.Connection.CONNECTED);
-    assertThat(read(1)).isZero();
+    // a busy machine may be silent for as long, now and then
+    Awaitility.await().ignoreExceptions().until(() -> read(1) == 0);
   }
 
   @Test
@@ -277,8 +308,8 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
   }
 
   @Test
-  void aSlowServerIsNotASilentOne() throws Exception {
-    connect(retrying(0).withTimeouts(Duration.ofSeconds(5), Duration.ofSeconds(2)));
+  void aSlowServerIsNotSentMoreThanAWindowAtATime() throws Exception {
+    connect();
     AtomicInteger running = new AtomicInteger();
     AtomicInteger most = new AtomicInteger();
     server.script =
@@ -395,6 +426,34 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
     server.start();
     assertThat(read(1)).isZero();
     assertThat(server.requests()).hasSize(1);
+  }
+
+  @Test
+  void anInterruptDoesNotTakeBackARequestThatAServerMayHaveSeen() throws Exception {
+    connect();
+    Gate gate = Gate.forOne(Nbd.CMD_WRITE);
+    server.script = gate;
+    var result = new CompletableFuture<Throwable>();
+    Thread writer =
+        Thread.ofPlatform()
+            .start(() -> {
+              try {
+                write(1, 7);
+                result.complete(null);
+              } catch (IOException e) {
+                result.complete(e);
+              }
+            });
+    gate.awaitReached();
+    server.script = (_, _) -> false;
+    server.crash();
+    awaitConnection(NbdStatus.Connection.RECONNECTING);
+    writer.interrupt();
+    Thread.sleep(50);
+    assertThat(result.isDone()).isFalse();
+    server.start();
+    assertThat(result.get()).isNull();
+    assertThat(read(1)).isEqualTo(7);
   }
 
   @Test
@@ -549,7 +608,7 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
   @Test
   void theLossOfOneConnectionIsTheLossOfAll() throws Exception {
     server.flags = FakeServer.ALL_FLAGS | Nbd.FLAG_CAN_MULTI_CONN;
-    connect(DEFAULT.withConnections(3));
+    connect(DEFAULT.withConnections(3).withTimeouts(Duration.ofSeconds(10), Duration.ofHours(1)));
     Gate gate = new Gate(6, _ -> true);
     server.script = gate;
     List<Future<Integer>> reads = new ArrayList<>();
@@ -560,7 +619,7 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
     server.script = (_, _) -> false;
     server.dropOneConnection();
     for (Future<Integer> read : reads) {
-      assertThat(read.get()).isZero();
+      assertThat(read.get(20, TimeUnit.SECONDS)).isZero();
     }
     assertThat(server.accepted()).isEqualTo(6);
     assertThat(device.status().reconnects()).isEqualTo(1);

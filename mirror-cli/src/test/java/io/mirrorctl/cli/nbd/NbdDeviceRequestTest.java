@@ -12,12 +12,20 @@ import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** What a device offers and sends, by what its server offers. */
@@ -260,6 +268,57 @@ class NbdDeviceRequestTest extends FakeServerSetup {
                 NbdClientConfig.DEFAULT,
                 Env.system()))
         .withMessageContaining("the host no-such-host.invalid is not known");
+  }
+
+  @Test
+  void aServerThatAcceptsNoConnectionIsGivenUp() throws Exception {
+    Path socket = dir.resolve("full.sock");
+    try (var listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      listener.bind(UnixDomainSocketAddress.of(socket), 1);
+      List<SocketChannel> queued = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        queued.add(SocketChannel.open(UnixDomainSocketAddress.of(socket)));
+      }
+      assertThatExceptionOfType(DeviceException.class)
+          .isThrownBy(() ->
+              NbdDevice.connect(
+                  NbdUri.parse("nbd+unix:///?socket=" + socket),
+                  NbdClientConfig.DEFAULT,
+                  Env.system()))
+          .withMessageContaining("cannot connect to " + socket)
+          .satisfies(e -> assertThat(e.failure()).isEqualTo(IoFailure.GONE));
+      for (SocketChannel channel : queued) {
+        channel.close();
+      }
+    }
+  }
+
+  @Test
+  void interruptsWhileSendingHarmNoConnection() throws Exception {
+    connect();
+    AtomicBoolean over = new AtomicBoolean();
+    ByteBuffer large = ByteBuffer.allocateDirect(2 << 20);
+    Thread writer =
+        Thread.ofPlatform()
+            .start(() -> {
+              while (!over.get()) {
+                try {
+                  device.write(0, large.duplicate(), WriteOption.NONE);
+                } catch (InterruptedIOException e) {
+                  Thread.interrupted();
+                } catch (IOException e) {
+                  return;
+                }
+              }
+            });
+    for (int i = 0; i < 200; i++) {
+      writer.interrupt();
+      assertThat(read(SIZE / BLOCK - 1)).isZero();
+    }
+    assertThat(writer.isAlive()).isTrue();
+    over.set(true);
+    writer.join();
+    assertThat(device.status().reconnects()).isZero();
   }
 
   // ---- many at once

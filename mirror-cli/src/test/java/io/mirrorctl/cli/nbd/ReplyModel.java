@@ -124,7 +124,7 @@ final class ReplyModel {
       int end = in.position() + (int) length;
       int error = in.getInt();
       int text = in.getShort() & 0xffff;
-      check(error != 0 && 6 + text + (withOffset ? 8 : 0) <= length);
+      check(error != 0 && text <= 4096 && 6 + text + (withOffset ? 8 : 0) <= length);
       if (withOffset) {
         in.position(in.position() + text);
         long at = in.getLong() - question.offset();

@@ -328,6 +328,7 @@ class ReplyReaderTest {
     broken(error(3, 0, 0, ""));
     broken(error(3, Nbd.EIO, 5, "full"));
     broken(error(3, Nbd.EIO, 65_535, "full"));
+    broken(error(3, Nbd.EIO, 4097, "x".repeat(4097)));
     ByteBuffer elsewhere = ByteBuffer.allocate(14).putInt(Nbd.EIO).putShort((short) 0);
     broken(chunk(1, true, Nbd.REPLY_TYPE_ERROR_OFFSET, elsewhere.putLong(4096 + 1024).array()));
   }
