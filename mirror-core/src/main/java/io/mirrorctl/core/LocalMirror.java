@@ -42,10 +42,8 @@ public final class LocalMirror implements Closeable {
       for (Path disk : disks) {
         devices.add(FileDevice.open(disk, new DeviceAccess.Exclusive()));
       }
-    } catch (IOException e) {
-      for (BlockDevice device : devices) {
-        device.close();
-      }
+    } catch (IOException | RuntimeException | Error e) {
+      closeAll(devices, e);
       throw e;
     }
     return assemble("array", devices, ArrayOptions.DEFAULT, Env.system());
@@ -66,6 +64,16 @@ public final class LocalMirror implements Closeable {
     SyncThread sync = new SyncThread(array, port, env);
     sync.start();
     return new LocalMirror(array, sync);
+  }
+
+  private static void closeAll(List<BlockDevice> devices, Throwable reason) {
+    for (BlockDevice device : devices) {
+      try {
+        device.close();
+      } catch (IOException e) {
+        reason.addSuppressed(e);
+      }
+    }
   }
 
   /** Reads from {@code offset} until the buffer is full. */

@@ -1,5 +1,7 @@
 package io.mirrorctl.core.array;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.google.common.collect.ImmutableList;
 import com.google.common.primitives.ImmutableIntArray;
 import io.mirrorctl.core.block.BlockDevice;
@@ -28,6 +30,8 @@ import java.util.UUID;
 public final class ArrayCreation {
   private static final int MAX_MEMBERS = 8;
   private static final int DAEMON_SLEEP_SECONDS = 5;
+  private static final int MAX_SET_NAME_BYTES = 31;
+  private static final int MAX_CLUSTER_NAME_BYTES = 63;
 
   /**
    * What is wanted.
@@ -85,6 +89,8 @@ public final class ArrayCreation {
       throw ArrayException.failed(
           "write-mostly members and a clustered bitmap do not go together: nodes must agree on whom they read");
     }
+    checkName("array name", request.setName(), MAX_SET_NAME_BYTES);
+    checkName("cluster name", request.clusterName(), MAX_CLUSTER_NAME_BYTES);
     ImmutableList<BlockDevice> disks =
         ImmutableList.<BlockDevice>builder()
             .addAll(request.members())
@@ -94,21 +100,41 @@ public final class ArrayCreation {
       checkEmpty(disk, request.force());
     }
     long smallest = disks.stream().mapToLong(ArrayCreation::sectors).min().orElseThrow();
-    MemberLayout layout =
-        required(
-            MemberLayout.plan(
-                smallest,
-                request.sizeSectors(),
-                request.bitmap(),
-                request.slots(),
-                request.chunkBytes()),
-            smallestOf(disks, smallest));
+    BlockDevice smallestDisk = smallestOf(disks, smallest);
+    MemberLayout layout = layout(request, smallest, request.sizeSectors(), smallestDisk);
+    long unit = unitSectors(disks);
+    if (layout.size() % unit != 0) {
+      layout = layout(request, smallest, layout.size() / unit * unit, smallestDisk);
+    }
     ImmutableList.Builder<MemberLayout> layouts = ImmutableList.builder();
     for (BlockDevice disk : disks) {
       layouts.add(required(layout.on(sectors(disk)), disk));
     }
     UUID uuid = new UUID(env.random().nextLong(), env.random().nextLong());
     return new ArrayCreation(request, uuid, disks, layouts.build(), env);
+  }
+
+  private static void checkName(String what, String name, int most) throws ArrayException {
+    int bytes = name.getBytes(UTF_8).length;
+    if (bytes > most) {
+      throw ArrayException.failed(
+          "%s \"%s\" has %d bytes, more than %d".formatted(what, name, bytes, most));
+    }
+  }
+
+  private static MemberLayout layout(
+      Request request, long deviceSectors, long size, BlockDevice disk) throws ArrayException {
+    return required(
+        MemberLayout.plan(
+            deviceSectors, size, request.bitmap(), request.slots(), request.chunkBytes()),
+        disk);
+  }
+
+  /** Sectors of 512 bytes in the largest sector of all disks: the array ends with a whole one. */
+  private static long unitSectors(List<BlockDevice> disks) {
+    return disks.stream()
+        .mapToLong(disk -> disk.blockSizes().minimum() / SectorRange.SECTOR_BYTES)
+        .reduce(1, Math::max);
   }
 
   private static BlockDevice smallestOf(List<BlockDevice> disks, long sectors) {

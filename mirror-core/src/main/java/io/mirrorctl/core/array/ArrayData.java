@@ -8,6 +8,7 @@ import io.mirrorctl.core.block.DeviceFeature;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.format.BitmapGeometry;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
@@ -39,9 +40,13 @@ final class ArrayData {
   private final AlignedBuffers buffers;
   private final int unit;
   private final Consumer<ArrayEvent> events;
+  private final Runnable copyDue;
   private final LongAdder requests = new LongAdder();
   private volatile boolean refusing;
 
+  /**
+   * @param copyDue called when a write has failed and left the members of unknown equality
+   */
   ArrayData(
       Membership membership,
       IoGate gate,
@@ -52,7 +57,8 @@ final class ArrayData {
       ReadPolicy policy,
       AlignedBuffers buffers,
       int unit,
-      Consumer<ArrayEvent> events) {
+      Consumer<ArrayEvent> events,
+      Runnable copyDue) {
     this.membership = membership;
     this.gate = gate;
     this.ranges = ranges;
@@ -63,6 +69,7 @@ final class ArrayData {
     this.buffers = buffers;
     this.unit = unit;
     this.events = events;
+    this.copyDue = copyDue;
   }
 
   long sizeBytes() {
@@ -80,30 +87,39 @@ final class ArrayData {
   }
 
   void read(long offset, ByteBuffer into) throws IOException {
-    checkBounds(offset, into.remaining());
+    checkRequest(offset, into.remaining());
     if (isAligned(offset, into.remaining())) {
       readAligned(offset, into, false);
       return;
     }
-    long start = alignDown(offset);
-    int length = (int) (alignUp(offset + into.remaining()) - start);
-    ByteBuffer around = buffers.acquire(length);
-    try {
-      readAligned(start, around.limit(length), false);
-      into.put(
-          around.position((int) (offset - start)).limit((int) (offset - start) + into.remaining()));
-    } finally {
-      buffers.release(around);
-    }
+    inPieces(
+        offset,
+        offset + into.remaining(),
+        COPIED_BYTES,
+        (at, piece) -> {
+          long start = alignDown(at);
+          int skip = (int) (at - start);
+          ByteBuffer around = buffers.acquire((int) (alignUp(at + piece) - start));
+          try {
+            readAligned(start, around, false);
+            into.put(around.position(skip).limit(skip + (int) piece));
+          } finally {
+            buffers.release(around);
+          }
+        });
   }
 
   void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
+    checkRequest(offset, from.remaining());
+    writePart(offset, from, durability(options));
+  }
+
+  private void writePart(long offset, ByteBuffer from, Set<WriteOption> durability)
+      throws IOException {
     int length = from.remaining();
-    checkBounds(offset, length);
     if (length == 0) {
       return;
     }
-    Set<WriteOption> durability = durability(options);
     if (isAligned(offset, length)) {
       try (var _ = ranges.acquire(SectorRange.coveringBytes(offset, length))) {
         writeAligned(offset, from, durability);
@@ -111,11 +127,24 @@ final class ArrayData {
       from.position(from.limit());
       return;
     }
+    int start = from.position();
+    inPieces(
+        offset,
+        offset + length,
+        COPIED_BYTES,
+        (at, piece) ->
+            writeAround(at, from.slice(start + (int) (at - offset), (int) piece), durability));
+    from.position(from.limit());
+  }
+
+  /** Reads the sectors that are written in part, so that all are written whole. */
+  private void writeAround(long offset, ByteBuffer from, Set<WriteOption> durability)
+      throws IOException {
     long start = alignDown(offset);
-    int span = (int) (alignUp(offset + length) - start);
+    int span = (int) (alignUp(offset + from.remaining()) - start);
     ByteBuffer around = buffers.acquire(span);
     try (var _ = ranges.acquire(SectorRange.coveringBytes(start, span))) {
-      readAligned(start, around.limit(span), true);
+      readAligned(start, around, true);
       around.position((int) (offset - start)).put(from);
       writeAligned(start, around.position(0).limit(span), durability);
     } finally {
@@ -124,72 +153,94 @@ final class ArrayData {
   }
 
   void flush() throws IOException {
-    writes.acknowledgeable(leg -> leg.member().flush());
+    checkNotInterrupted();
+    writes.flush();
   }
 
   void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-    checkBounds(offset, length);
+    checkRequest(offset, length);
     if (options.contains(WriteOption.FAST_ONLY) && !everyMemberHas(DeviceFeature.FAST_ZEROES)) {
       throw new DeviceException(IoFailure.NOT_SUPPORTED, "a member has no fast zeroes");
     }
     long start = Math.min(alignUp(offset), offset + length);
     long end = Math.max(alignDown(offset + length), start);
-    if (start > offset) {
-      write(offset, ByteBuffer.allocate((int) (start - offset)), options);
-    }
     Set<WriteOption> each = new HashSet<>(options);
     each.remove(WriteOption.FAST_ONLY);
+    writePart(offset, ByteBuffer.allocate((int) (start - offset)), durability(options));
     inPieces(
         start,
         end,
+        PIECE_BYTES,
         (at, piece) -> {
           try (var _ = ranges.acquire(SectorRange.coveringBytes(at, piece))) {
             change(at, piece, leg -> leg.member().writeZeroes(at, piece, each));
           }
         });
-    if (end < offset + length) {
-      write(end, ByteBuffer.allocate((int) (offset + length - end)), options);
-    }
+    writePart(end, ByteBuffer.allocate((int) (offset + length - end)), durability(options));
   }
 
+  /** Does nothing unless every member then reads as zeroes: members must stay equal. */
   void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-    checkBounds(offset, length);
+    checkRequest(offset, length);
     long start = Math.min(alignUp(offset), offset + length);
     long end = Math.max(alignDown(offset + length), start);
     if (!everyMemberHas(DeviceFeature.DISCARD_ZEROES)) {
       return;
     }
+    Set<WriteOption> durability = durability(options);
+    writePart(offset, ByteBuffer.allocate((int) (start - offset)), durability);
     inPieces(
         start,
         end,
+        PIECE_BYTES,
         (at, piece) -> {
           try (var _ = ranges.acquire(SectorRange.coveringBytes(at, piece))) {
-            change(at, piece, leg -> leg.member().discard(at, piece, options));
+            change(at, piece, leg -> discardToZeroes(leg.member(), at, piece, durability));
           }
         });
+    writePart(end, ByteBuffer.allocate((int) (offset + length - end)), durability);
+  }
+
+  /** All members must read the same afterwards, also one that came only now. */
+  private static void discardToZeroes(
+      Member member, long offset, long length, Set<WriteOption> durability) throws IOException {
+    if (member.discardsToZeroes()) {
+      member.discard(offset, length, durability);
+    } else {
+      member.writeZeroes(offset, length, durability);
+    }
   }
 
   /** As the member tells it from which each part would be read. */
   List<BlockDevice.Extent> extents(long offset, long length) throws IOException {
-    checkBounds(offset, length);
+    checkRequest(offset, length);
     List<BlockDevice.Extent> all = new ArrayList<>();
     if (!isAligned(offset, length)) {
       all.add(new BlockDevice.Extent(length, false, false));
       return all;
     }
-    for (Part part : parts(membership.current(), offset, length)) {
-      gate.enter();
-      try {
-        all.addAll(part.leg().member().extents(part.offset(), part.length()));
-      } finally {
-        gate.exit();
-      }
+    for (Part part : parts(membership.current(), offset, length, MAX_EXTENTS)) {
+      all.addAll(extents(part));
       long covered = all.stream().mapToLong(BlockDevice.Extent::length).sum();
       if (covered < part.offset() + part.length() - offset || all.size() > MAX_EXTENTS) {
         break;
       }
     }
     return all;
+  }
+
+  /** A member that cannot tell is taken to hold data everywhere. */
+  private List<BlockDevice.Extent> extents(Part part) throws IOException {
+    gate.enter();
+    try {
+      return part.leg().member().extents(part.offset(), part.length());
+    } catch (InterruptedIOException e) {
+      throw e;
+    } catch (IOException e) {
+      return List.of(new BlockDevice.Extent(part.length(), false, false));
+    } finally {
+      gate.exit();
+    }
   }
 
   boolean everyMemberHas(DeviceFeature feature) {
@@ -202,13 +253,20 @@ final class ArrayData {
   /** Longest range that one change of many bytes holds at a time. */
   private static final long PIECE_BYTES = 64L << 20;
 
+  /** Requests that are not aligned are copied, so much at a time. */
+  private static final long COPIED_BYTES = 4L << 20;
+
   private interface PieceOperation {
     void on(long offset, long length) throws IOException;
   }
 
-  private static void inPieces(long start, long end, PieceOperation operation) throws IOException {
-    for (long at = start; at < end; at += PIECE_BYTES) {
-      operation.on(at, Math.min(PIECE_BYTES, end - at));
+  /** Pieces end at multiples of their size. */
+  private static void inPieces(long start, long end, long size, PieceOperation operation)
+      throws IOException {
+    for (long at = start; at < end; ) {
+      long pieceEnd = Math.min(end, (at / size + 1) * size);
+      operation.on(at, pieceEnd - at);
+      at = pieceEnd;
     }
   }
 
@@ -223,7 +281,7 @@ final class ArrayData {
     if (refusing) {
       throw new DeviceException(IoFailure.CLOSED, "the array is being stopped");
     }
-    SectorRange range = SectorRange.coveringBytes(offset, length);
+    SectorRange range = insideArray(offset, length);
     WriteIntentBitmap bits = bitmap.get();
     bits.startWrite(range);
     boolean everywhere = false;
@@ -237,22 +295,40 @@ final class ArrayData {
       throw e;
     } finally {
       bits.endWrite(range, everywhere);
+      if (!everywhere) {
+        copyDue.run();
+      }
     }
+  }
+
+  /**
+   * The array's sectors in this range, which may end in the last sector's unit, behind the array.
+   * Looked at again here, as the array may have become smaller since the request came.
+   */
+  private SectorRange insideArray(long offset, long length) throws DeviceException {
+    SectorRange range = SectorRange.coveringBytes(offset, length);
+    long size = membership.current().sizeSectors();
+    if (range.start() >= size || alignUp(size * SectorRange.SECTOR_BYTES) < offset + length) {
+      throw outside(offset, length);
+    }
+    return new SectorRange(range.start(), Math.min(range.end(), size));
   }
 
   /** A run of bytes that is read from one member. */
   private record Part(Leg leg, long offset, long length) {}
 
-  private List<Part> parts(MemberSet set, long offset, long length) throws IOException {
+  /** At most so many parts from the offset on. */
+  private List<Part> parts(MemberSet set, long offset, long length, int most) throws IOException {
     List<Part> parts = new ArrayList<>(2);
     long at = offset;
     while (at < offset + length) {
-      long unitEnd = (at / ReadPolicy.UNIT_BYTES + 1) * ReadPolicy.UNIT_BYTES;
-      long end = set.inSync().size() == 1 ? offset + length : Math.min(unitEnd, offset + length);
+      long end = Math.min(endOfRun(set, at), offset + length);
       Leg leg = reader(set, at, end - at);
       Part last = parts.isEmpty() ? null : parts.getLast();
       if (last != null && last.leg().member() == leg.member()) {
         parts.set(parts.size() - 1, new Part(leg, last.offset(), last.length() + end - at));
+      } else if (parts.size() == most) {
+        return parts;
       } else {
         parts.add(new Part(leg, at, end - at));
       }
@@ -261,20 +337,47 @@ final class ArrayData {
     return parts;
   }
 
+  /** What the policy reads from one member; but around bad blocks each small piece for itself. */
+  private static long endOfRun(MemberSet set, long at) {
+    if (set.inSync().size() == 1) {
+      return Long.MAX_VALUE;
+    }
+    long unit = ReadPolicy.UNIT_BYTES;
+    long start = at / unit * unit;
+    boolean bad = set.inSync().stream().anyMatch(leg -> !leg.member().canRead(start, unit));
+    long run = bad ? ReadRepair.PIECE_BYTES : unit;
+    return (at / run + 1) * run;
+  }
+
   private Leg reader(MemberSet set, long offset, long length) throws IOException {
-    SectorRange range = SectorRange.coveringBytes(offset, length);
-    WriteIntentBitmap bits = bitmap.get();
-    boolean dirty = bits.isNeeded(bits.geometry().firstChunk(range));
     return policy
         .choose(
             set,
             offset / ReadPolicy.UNIT_BYTES,
-            dirty,
+            () -> isAnyNeeded(offset, length),
             leg -> leg.member().canRead(offset, length) && !membership.isCondemned(leg.member()))
         .orElseThrow(() ->
             new DeviceException(
                 IoFailure.MEDIUM,
-                "sectors " + range + " are in the bad-block log of every in-sync member"));
+                "sectors %s are in the bad-block log of every in-sync member"
+                    .formatted(SectorRange.coveringBytes(offset, length))));
+  }
+
+  private boolean isAnyNeeded(long offset, long length) {
+    WriteIntentBitmap bits = bitmap.get();
+    BitmapGeometry geometry = bits.geometry();
+    SectorRange range = SectorRange.coveringBytes(offset, length);
+    SectorRange known = range.intersection(new SectorRange(0, geometry.syncSizeSectors()));
+    if (known.isEmpty()) {
+      return true;
+    }
+    long last = geometry.lastChunk(known);
+    for (long chunk = geometry.firstChunk(known); chunk <= last; chunk++) {
+      if (bits.isNeeded(chunk)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void readAligned(long offset, ByteBuffer into, boolean rangeHeld) throws IOException {
@@ -285,7 +388,7 @@ final class ArrayData {
       Part part;
       gate.enter();
       try {
-        part = parts(membership.current(), at, into.remaining()).getFirst();
+        part = parts(membership.current(), at, into.remaining(), 1).getFirst();
         int from = into.position();
         into.limit(from + (int) part.length());
         try {
@@ -328,13 +431,25 @@ final class ArrayData {
     return alignDown(offset + unit - 1);
   }
 
-  private void checkBounds(long offset, long length) throws DeviceException {
+  private void checkRequest(long offset, long length) throws IOException {
+    checkNotInterrupted();
+    gate.checkOpen();
     if (offset < 0 || length < 0 || offset > sizeBytes() - length) {
-      throw new DeviceException(
-          IoFailure.INVALID,
-          "%d bytes at %d are not inside the array of %d bytes"
-              .formatted(length, offset, sizeBytes()));
+      throw outside(offset, length);
     }
     requests.increment();
+  }
+
+  private static void checkNotInterrupted() throws InterruptedIOException {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("interrupted before a request to the array");
+    }
+  }
+
+  private DeviceException outside(long offset, long length) {
+    return new DeviceException(
+        IoFailure.INVALID,
+        "%d bytes at %d are not inside the array of %d bytes"
+            .formatted(length, offset, sizeBytes()));
   }
 }

@@ -64,12 +64,14 @@ final class ArrayDevice implements BlockDevice {
 
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
+    checkLength(into.remaining());
     data.read(offset, into);
   }
 
   @Override
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
     checkWritable();
+    checkLength(from.remaining());
     data.write(offset, from, options);
   }
 
@@ -100,6 +102,15 @@ final class ArrayDevice implements BlockDevice {
   private void checkWritable() throws DeviceException {
     if (readOnly) {
       throw new DeviceException(IoFailure.READ_ONLY, name + " was assembled read-only");
+    }
+  }
+
+  private void checkLength(int bytes) throws DeviceException {
+    if (bytes > MAX_REQUEST_BYTES) {
+      throw new DeviceException(
+          IoFailure.INVALID,
+          "%s: a request of %d bytes; at most %d are served"
+              .formatted(name, bytes, MAX_REQUEST_BYTES));
     }
   }
 

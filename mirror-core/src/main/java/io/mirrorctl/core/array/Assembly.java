@@ -10,6 +10,7 @@ import io.mirrorctl.core.format.BitmapGeometry;
 import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.SlotImage;
 import io.mirrorctl.core.format.Superblock;
 import java.io.Closeable;
@@ -66,10 +67,57 @@ final class Assembly {
           "the array is clustered and other nodes may be using it; --force takes it for this node"
               + " alone, which destroys data if another node writes to it meanwhile");
     }
-    BitmapHeader header = kind == BitmapKind.NONE ? null : usableHeader(plan, kind);
-    boolean lost = kind != BitmapKind.NONE && header == null;
+    checkSupported(plan, kind, options.readOnly());
+    BitmapHeader header = kind == BitmapKind.NONE ? null : headerOnDisk(plan);
+    boolean lost =
+        kind != BitmapKind.NONE && (header == null || !everySlotIsUsable(plan, kind, header));
     return new Assembly(
         plan, kind, members(plan), header != null ? header : newHeader(plan, kind), lost);
+  }
+
+  /** Refuses what would have to be guessed, or would harm what newer programs wrote. */
+  private static void checkSupported(AssemblyPlan plan, BitmapKind kind, boolean readOnly)
+      throws ArrayException {
+    long unit = unit(plan.placed()) / SectorRange.SECTOR_BYTES;
+    for (AssemblyPlan.Placed place : plan.placed()) {
+      Candidate candidate = place.candidate();
+      Superblock own = candidate.superblock();
+      int sector = candidate.device().blockSizes().minimum();
+      if (own.dataOffset() * SectorRange.SECTOR_BYTES % sector != 0) {
+        throw ArrayException.failed(
+            "%s: its data begins at sector %d, inside a sector of its own %d bytes"
+                .formatted(candidate.disk(), own.dataOffset(), sector));
+      }
+      long room = candidate.metadata().deviceSectors() - own.dataOffset();
+      if (place.state().receives() && Math.ceilDiv(plan.freshest().size(), unit) * unit > room) {
+        throw ArrayException.failed(
+            "%s ends inside a sector of %d bytes, which another member has"
+                .formatted(candidate.disk(), unit * SectorRange.SECTOR_BYTES));
+      }
+      if (place.isInSync()
+          && !readOnly
+          && !candidate.metadata().bitmapHeaders().isEmpty()
+          && candidate.metadata().bitmapHeaders().getFirst()
+              instanceof BitmapHeaderRead.Unsupported(BitmapHeader _, String reason)) {
+        throw ArrayException.failed(
+            "%s: its write-intent bitmap cannot be used: %s; --readonly assembles the array"
+                .formatted(candidate.disk(), reason));
+      }
+      if (kind != BitmapKind.NONE
+          && !readOnly
+          && !(place.state() instanceof MemberState.Faulty)
+          && !own.has(Feature.BITMAP_OFFSET)) {
+        throw ArrayException.failed(
+            candidate.disk()
+                + ": has no place for the array's write-intent bitmap; leave the disk out and add"
+                + " it again");
+      }
+    }
+    if (kind == BitmapKind.CLUSTERED && !readOnly && headerOnDisk(plan) == null) {
+      throw ArrayException.failed(
+          "no in-sync member has a readable header of bitmap slot 0, so nobody knows how many slots"
+              + " there are; --readonly assembles the array");
+    }
   }
 
   private static BitmapKind kind(AssemblyPlan plan) {
@@ -105,15 +153,37 @@ final class Assembly {
     return new Member(candidate.device(), candidate.superblock(), new BadBlocks(log));
   }
 
-  /** The header of slot 0 of an in-sync member whose bitmap has all its events, or null. */
-  private static BitmapHeader usableHeader(AssemblyPlan plan, BitmapKind kind) {
+  /**
+   * The header of slot 0 of an in-sync member, or null. Its events_cleared is the highest of all
+   * slots of all in-sync members: what any node cleared is cleared (trap T9).
+   */
+  private static BitmapHeader headerOnDisk(AssemblyPlan plan) {
+    BitmapHeader first = null;
+    long cleared = 0;
     for (AssemblyPlan.Placed place : plan.placed()) {
-      if (place.isInSync() && isUsable(place.candidate(), 0, kind)) {
-        return ((BitmapHeaderRead.Valid) place.candidate().metadata().bitmapHeaders().getFirst())
-            .header();
+      if (place.isInSync()) {
+        for (BitmapHeaderRead read : place.candidate().metadata().bitmapHeaders()) {
+          if (read instanceof BitmapHeaderRead.Valid(BitmapHeader header)) {
+            first = first == null ? header : first;
+            cleared = Math.max(cleared, header.eventsCleared());
+          }
+        }
       }
     }
-    return null;
+    return first == null ? null : first.toBuilder().eventsCleared(cleared).build();
+  }
+
+  /** The bits of a slot that no in-sync member can tell may be any. */
+  private static boolean everySlotIsUsable(
+      AssemblyPlan plan, BitmapKind kind, BitmapHeader header) {
+    for (int slot = 0; slot < header.slots(); slot++) {
+      int number = slot;
+      if (plan.placed().stream()
+          .noneMatch(place -> place.isInSync() && isUsable(place.candidate(), number, kind))) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
@@ -175,43 +245,56 @@ final class Assembly {
 
   /** The header for this node's slot, for the size that the superblocks say. */
   BitmapHeader header() {
-    return header.syncSize() == members.sizeSectors()
-        ? header
-        : header.toBuilder().syncSize(members.sizeSectors()).build();
+    BitmapHeader.Builder own = header.toBuilder().syncSize(members.sizeSectors());
+    return bitmapLost
+        ? own.state(BitmapHeader.STATE_STALE)
+            .eventsCleared(Math.max(header.eventsCleared(), plan.freshest().events()))
+            .build()
+        : own.state(0).build();
   }
 
   BitmapGeometry geometry() {
     return new BitmapGeometry(members.sizeSectors(), header.chunksize());
   }
 
-  /** The largest sector of all members: smaller requests are read, changed and written. */
+  /**
+   * Bytes in the largest sector of all members, at least 512: smaller requests are read, changed
+   * and written.
+   */
   int unit() {
-    return members.legs().stream()
-        .mapToInt(leg -> leg.member().device().blockSizes().minimum())
-        .max()
-        .orElseThrow();
+    return unit(plan.placed());
   }
 
-  /** There is a bitmap but none that may be believed: everything is resynced. */
+  private static int unit(List<AssemblyPlan.Placed> placed) {
+    return placed.stream()
+        .mapToInt(place -> place.candidate().device().blockSizes().minimum())
+        .reduce(SectorRange.SECTOR_BYTES, Math::max);
+  }
+
+  /**
+   * Whether there is a bitmap but not all of it may be believed: everything is resynced, and the
+   * header says stale until all bits are set on the members.
+   */
   boolean isBitmapLost() {
     return bitmapLost;
-  }
-
-  SectorRange wholeArray() {
-    return new SectorRange(0, members.sizeSectors());
   }
 
   /**
    * Every bit of every slot that an in-sync member has; without a bitmap all that resync_offset
    * does not vouch for.
    */
-  void loadBits(WriteIntentBitmap bitmap, int slot) throws IOException {
+  void loadBits(WriteIntentBitmap bitmap) throws IOException {
     if (kind == BitmapKind.NONE) {
       long from = plan.freshest().resyncOffset();
       if (Long.compareUnsigned(from, members.sizeSectors()) < 0) {
         bitmap.markNeeded(new SectorRange(from, members.sizeSectors()));
       }
       return;
+    }
+    if (bitmapLost) {
+      byte[] all = new byte[Math.toIntExact(bitmap.geometry().bitmapBytes())];
+      Arrays.fill(all, (byte) 0xFF);
+      bitmap.load(ByteBuffer.wrap(all));
     }
     for (AssemblyPlan.Placed place : plan.placed()) {
       if (place.isInSync()) {

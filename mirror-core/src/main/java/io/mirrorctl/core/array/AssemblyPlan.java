@@ -1,12 +1,14 @@
 package io.mirrorctl.core.array;
 
 import static java.util.stream.Collectors.joining;
+import static java.util.stream.Collectors.toSet;
 
 import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MdUuid;
 import io.mirrorctl.core.format.Superblock;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.IntStream;
 
 /**
  * Who of the disks at hand is what in the array, decided from their superblocks alone. Pure: reads
@@ -106,9 +109,13 @@ record AssemblyPlan(
     Superblock own = candidate.superblock();
     int role = freshest.roleOf(own.devNumber());
     boolean roleIsActive = role < freshest.raidDisks();
+    if (!hasRoom(candidate, freshest)) {
+      return faulty(
+          candidate, "it has no room for the array's %d sectors".formatted(freshest.size()));
+    }
     if (!own.isActive()) {
       return roleIsActive
-          ? faulty(candidate, "its superblock says spare, the array's role %d".formatted(role))
+          ? new Placed(candidate, role, activated(role, freshest))
           : new Placed(candidate, -1, new MemberState.Spare());
     }
     if (!roleIsActive) {
@@ -124,6 +131,17 @@ record AssemblyPlan(
               .formatted(own.events(), freshest.events()));
     }
     return new Placed(candidate, role, activeState(own));
+  }
+
+  private static boolean hasRoom(Candidate candidate, Superblock freshest) {
+    long sectors = candidate.metadata().deviceSectors() - candidate.superblock().dataOffset();
+    return freshest.size() <= sectors;
+  }
+
+  /** A spare that was given a role and did not hear of it any more: it holds no data. */
+  private static MemberState activated(int role, Superblock freshest) {
+    long holders = freshest.devRoles().stream().filter(r -> r == role).count();
+    return new MemberState.Recovering(0, false, holders > 1);
   }
 
   /** Whether a fresher disk has the same number: this one was away when it was given. */
@@ -196,26 +214,21 @@ record AssemblyPlan(
    * writes, and no counter can tell which are wanted.
    */
   private static void checkHalves(List<Placed> placed, Superblock freshest) throws ArrayException {
-    List<Candidate> current =
-        placed.stream().filter(Placed::isInSync).map(Placed::candidate).toList();
+    String current =
+        placed.stream()
+            .filter(Placed::isInSync)
+            .map(place -> place.candidate().disk())
+            .collect(joining(", "));
+    Set<Candidate> connected = connected(placed);
     for (Placed place : placed) {
       Superblock own = place.candidate().superblock();
-      boolean wentOnAlone =
-          place.state() instanceof MemberState.Faulty
-              && own.isActive()
-              && !current.isEmpty()
-              && current.stream()
-                  .allMatch(c -> own.roleOf(c.superblock().devNumber()) == Superblock.ROLE_FAULTY);
+      boolean wentOnAlone = own.isActive() && !connected.contains(place.candidate());
       if (wentOnAlone) {
         throw ArrayException.refused(
             ("%s (events %d) and %s (events %d) each went on without the other, so both may hold"
                     + " newer data and cannot be merged; decide whose data counts, assemble that"
                     + " side alone with --run, zero-superblock the other and add it")
-                .formatted(
-                    place.candidate().disk(),
-                    own.events(),
-                    current.stream().map(Candidate::disk).collect(joining(", ")),
-                    freshest.events()));
+                .formatted(place.candidate().disk(), own.events(), current, freshest.events()));
       }
       boolean sameEventsOtherRoles =
           place.role() >= 0 && own.events() == freshest.events() && !sameRoles(own, freshest);
@@ -226,6 +239,49 @@ record AssemblyPlan(
                 .formatted(place.candidate().disk(), own.events()));
       }
     }
+  }
+
+  /**
+   * Whoever is in use, and those whom one of them may have left behind: a member is only ever left
+   * behind by another one that it knew, so one that knows none went on by itself. A member that is
+   * not at hand gets the benefit of the doubt.
+   */
+  private static Set<Candidate> connected(List<Placed> placed) {
+    Set<Candidate> connected = new HashSet<>();
+    Set<Integer> strangers = new HashSet<>();
+    for (Placed place : placed) {
+      strangers.add(place.candidate().superblock().devNumber());
+    }
+    boolean grown = true;
+    while (grown) {
+      grown = false;
+      for (Placed place : placed) {
+        Superblock own = place.candidate().superblock();
+        boolean inUse = !(place.state() instanceof MemberState.Faulty);
+        if ((inUse || otherMembers(own).anyMatch(number -> !strangers.contains(number)))
+            && connected.add(place.candidate())) {
+          strangers.remove(own.devNumber());
+          grown = true;
+        }
+      }
+    }
+    return connected;
+  }
+
+  /** The numbers of the members that a superblock tells of beside its own disk. */
+  private static IntStream otherMembers(Superblock own) {
+    return IntStream.range(0, own.devRoles().length())
+        .filter(number -> number != own.devNumber() && own.roleOf(number) < own.raidDisks());
+  }
+
+  /**
+   * Whether a disk that left an array may have gone on by itself since: the array that its
+   * superblock tells of had nobody else, or nobody in the roles that are in sync now.
+   */
+  static boolean wentOnWithout(Superblock own, Set<Integer> rolesNow) {
+    Set<Integer> others = otherMembers(own).map(own::roleOf).boxed().collect(toSet());
+    return others.isEmpty()
+        || (!rolesNow.contains(own.role()) && Collections.disjoint(others, rolesNow));
   }
 
   private static boolean sameRoles(Superblock one, Superblock other) {

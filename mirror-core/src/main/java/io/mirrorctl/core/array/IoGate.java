@@ -23,7 +23,7 @@ final class IoGate {
   private final Condition drained = lock.newCondition();
   private int passes;
   private boolean held;
-  private boolean closed;
+  private volatile boolean closed;
 
   /** Takes a pass; waits while the gate is held. */
   void enter() throws IOException {
@@ -32,15 +32,20 @@ final class IoGate {
       while (held && !closed) {
         open.await();
       }
-      if (closed) {
-        throw new DeviceException(IoFailure.CLOSED, "the array is stopped");
-      }
+      checkOpen();
       passes++;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while I/O is held");
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Throws if the gate was closed. */
+  void checkOpen() throws DeviceException {
+    if (closed) {
+      throw new DeviceException(IoFailure.CLOSED, "the array is stopped");
     }
   }
 

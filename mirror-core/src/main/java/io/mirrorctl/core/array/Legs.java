@@ -4,16 +4,22 @@ import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 
-/** Runs one operation on several members in parallel and tells which failed. */
+/**
+ * Runs one operation on several members in parallel and tells which failed. An interrupt of the
+ * calling thread says nothing about a member: it is kept for later.
+ */
 final class Legs {
   private Legs() {}
 
-  /** An operation on one member. */
+  /** An operation on one member; may be asked again if it was interrupted before it began. */
   @FunctionalInterface
   interface LegOperation {
     void on(Leg leg) throws IOException;
@@ -24,41 +30,63 @@ final class Legs {
 
   /**
    * The calling thread serves the first member itself. Once begun, the operation runs to its end on
-   * every member: an interrupt is kept for later.
+   * every member.
    */
   static List<Failure> run(List<Leg> legs, LegOperation operation, Executor io) {
-    boolean interrupted = Thread.interrupted();
     List<Failure> failures = new ArrayList<>(0);
     CountDownLatch others = new CountDownLatch(legs.size() - 1);
     for (Leg leg : legs.subList(1, legs.size())) {
-      io.execute(() -> {
-        try {
-          attempt(leg, operation, failures);
-        } finally {
-          others.countDown();
-        }
-      });
+      Runnable task =
+          () -> {
+            try {
+              attempt(leg, operation).ifPresent(failure -> add(failures, failure));
+            } finally {
+              others.countDown();
+            }
+          };
+      try {
+        io.execute(task);
+      } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+        task.run();
+      }
     }
-    attempt(legs.getFirst(), operation, failures);
+    attempt(legs.getFirst(), operation).ifPresent(failure -> add(failures, failure));
     Uninterruptibles.awaitUninterruptibly(others);
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    synchronized (failures) {
+      return failures;
     }
-    return failures;
   }
 
-  private static void attempt(Leg leg, LegOperation operation, List<Failure> failures) {
-    IOException cause;
+  /** Runs an operation on one member, on the calling thread; empty if it was done. */
+  static Optional<Failure> attempt(Leg leg, LegOperation operation) {
+    boolean interrupted = Thread.interrupted();
     try {
-      operation.on(leg);
-      return;
+      while (true) {
+        try {
+          operation.on(leg);
+          return Optional.empty();
+        } catch (InterruptedIOException e) {
+          if (!Thread.interrupted()) {
+            return Optional.of(new Failure(leg, e));
+          }
+          interrupted = true;
+        }
+      }
     } catch (IOException e) {
-      cause = e;
+      return Optional.of(new Failure(leg, e));
     } catch (RuntimeException | Error e) {
-      cause = new DeviceException(IoFailure.OTHER, leg.member() + ": " + e, e);
+      return Optional.of(
+          new Failure(leg, new DeviceException(IoFailure.OTHER, leg.member() + ": " + e, e)));
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
+  }
+
+  private static void add(List<Failure> failures, Failure failure) {
     synchronized (failures) {
-      failures.add(new Failure(leg, cause));
+      failures.add(failure);
     }
   }
 }

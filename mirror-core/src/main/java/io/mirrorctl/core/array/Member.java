@@ -83,13 +83,23 @@ final class Member {
     return badBlocks.isEmpty() || !badBlocks.overlap(onDevice(offset, length));
   }
 
+  /** In as many requests as the device's longest needs. */
   void read(long offset, ByteBuffer into) throws IOException {
-    device.read(place(offset), into);
+    int end = into.limit();
+    int longest = device.blockSizes().maximum();
+    for (long at = place(offset); into.position() < end; at += longest) {
+      device.read(at, into.limit(Math.min(end, into.position() + longest)));
+    }
+    into.limit(end);
   }
 
   void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
     int length = from.remaining();
-    device.write(place(offset), from, options);
+    int end = from.limit();
+    int longest = device.blockSizes().maximum();
+    for (long at = place(offset); from.position() < end; at += longest) {
+      device.write(at, from.limit(Math.min(end, from.position() + longest)), options);
+    }
     badBlocks.written(onDevice(offset, length));
   }
 

@@ -8,9 +8,11 @@ import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.VolatileDevice;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /**
@@ -23,12 +25,70 @@ final class MemberWrites {
   private final IoGate gate;
   private final Env env;
   private final Consumer<ArrayEvent> events;
+  private final Runnable afterLoss;
 
-  MemberWrites(Membership membership, IoGate gate, Env env, Consumer<ArrayEvent> events) {
+  /** The last in-sync member lost answered writes, and no flush has said so yet. */
+  private final AtomicBoolean lossUntold = new AtomicBoolean();
+
+  private volatile boolean doubtful;
+
+  /**
+   * @param afterLoss called when the last in-sync member may have lost writes since its last flush,
+   *     before it can be flushed again
+   */
+  MemberWrites(
+      Membership membership,
+      IoGate gate,
+      Env env,
+      Consumer<ArrayEvent> events,
+      Runnable afterLoss) {
     this.membership = membership;
     this.gate = gate;
     this.env = env;
     this.events = events;
+    this.afterLoss = afterLoss;
+  }
+
+  /**
+   * For a client's flush: returns when everything that was acknowledged before is durable on every
+   * receiving member. Fails once after the last in-sync member lost what was not yet flushed.
+   */
+  void flush() throws IOException {
+    flushing(() -> acknowledgeable(leg -> leg.member().flush()));
+    if (lossUntold.getAndSet(false)) {
+      throw new DeviceException(
+          IoFailure.OTHER,
+          "the storage of the last in-sync member was restarted: writes since the flush before may"
+              + " be lost");
+    }
+  }
+
+  /** For the array itself: flushes every receiving member. */
+  void flushReceivers() throws IOException {
+    flushing(() -> toReceivers(leg -> leg.member().flush()));
+  }
+
+  /**
+   * Whether a flush failed of a member that had to stay. What was written before it may be lost at
+   * a power cut even if later flushes succeed, so no bit may be cleared any more.
+   */
+  boolean isDoubtful() {
+    return doubtful;
+  }
+
+  private interface Flushing {
+    void run() throws IOException;
+  }
+
+  private void flushing(Flushing flush) throws IOException {
+    try {
+      flush.run();
+    } catch (InterruptedIOException e) {
+      throw e;
+    } catch (IOException e) {
+      doubtful = true;
+      throw e;
+    }
   }
 
   /**
@@ -71,7 +131,9 @@ final class MemberWrites {
       }
       failures.forEach(failure -> done.remove(failure.leg().member()));
       survives =
-          membership.current().inSync().stream().anyMatch(leg -> done.contains(leg.member()));
+          membership.current().inSync().stream()
+              .map(Leg::member)
+              .anyMatch(member -> done.contains(member) && !membership.isCondemned(member));
     } finally {
       gate.exit();
     }
@@ -106,17 +168,14 @@ final class MemberWrites {
   /** Stops using a member, or, if it is the last, tells its device that the loss is known. */
   void lose(Legs.Failure failure) {
     Member member = failure.leg().member();
-    if (DeviceException.kindOf(failure.cause()) != IoFailure.VOLATILE_LOSS) {
-      membership.condemn(member, new MemberState.Faulty(failure.cause().getMessage()));
-      return;
-    }
-    boolean replacement =
-        failure.leg().state() instanceof MemberState.Recovering r && r.replacement();
-    boolean byBitmap = !(failure.leg().state() instanceof MemberState.Recovering r) || r.byBitmap();
-    boolean condemned =
-        membership.condemn(member, new MemberState.Recovering(0, byBitmap, replacement));
-    if (!condemned && member.device() instanceof VolatileDevice device) {
+    boolean restarted = DeviceException.kindOf(failure.cause()) == IoFailure.VOLATILE_LOSS;
+    if (restarted) {
       events.accept(new ArrayEvent.UnflushedWritesLost(member.disk()));
+    }
+    boolean condemned = membership.condemn(member, Membership.stateAfter(failure));
+    if (restarted && !condemned && member.device() instanceof VolatileDevice device) {
+      lossUntold.set(true);
+      afterLoss.run();
       device.acknowledgeLoss();
     }
   }

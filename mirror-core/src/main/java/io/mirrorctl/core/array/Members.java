@@ -1,5 +1,7 @@
 package io.mirrorctl.core.array;
 
+import static java.util.stream.Collectors.toSet;
+
 import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.block.BlockDevice;
@@ -14,13 +16,15 @@ import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Disk management of one array: add, fail, remove, re-add, replace, grow. Disks are named as in
  * {@link BlockDevice#name}. Each call returns when the change is durable; recovery goes on after
  * it.
  *
- * <p>Failure: {@link ArrayException}; nothing was changed then.
+ * <p>Threading: any thread; one call at a time goes on, others wait. Failure: {@link
+ * ArrayException}; nothing was changed then.
  */
 public final class Members {
   private static final int MAX_MEMBERS = 8;
@@ -36,7 +40,8 @@ public final class Members {
   }
 
   /** Stops using a member. The last in-sync member is refused. */
-  public void fail(String disk) throws IOException {
+  public synchronized void fail(String disk) throws IOException {
+    array.checkWritable();
     Leg leg = find(disk);
     if (leg.isFaulty()) {
       return;
@@ -52,7 +57,8 @@ public final class Members {
   }
 
   /** Lets go of a faulty member or a spare; its device is closed. */
-  public void remove(String disk) throws IOException {
+  public synchronized void remove(String disk) throws IOException {
+    array.checkWritable();
     Leg leg = find(disk);
     array.change(set -> {
       if (set.find(leg.member()).orElse(leg).receives()) {
@@ -72,7 +78,8 @@ public final class Members {
    *
    * @param force also if the disk holds other data, which is lost
    */
-  public void add(BlockDevice device, boolean force) throws IOException {
+  public synchronized void add(BlockDevice device, boolean force) throws IOException {
+    array.checkWritable();
     checkUnknown(device);
     Optional<Candidate> former = formerMember(device);
     if (former.isPresent() && !force) {
@@ -84,7 +91,8 @@ public final class Members {
   }
 
   /** Takes a faulty member of this array back. */
-  public void reAdd(String disk) throws IOException {
+  public synchronized void reAdd(String disk) throws IOException {
+    array.checkWritable();
     Leg leg = find(disk);
     if (!leg.isFaulty()) {
       throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
@@ -96,7 +104,8 @@ public final class Members {
    * Takes a disk back that was a member before; the device belongs to the array from then on. Only
    * what changed since is copied, if the bitmap still knows it, else everything.
    */
-  public void reAdd(BlockDevice device) throws IOException {
+  public synchronized void reAdd(BlockDevice device) throws IOException {
+    array.checkWritable();
     checkUnknown(device);
     reAdd(
         formerMember(device)
@@ -107,7 +116,9 @@ public final class Members {
   }
 
   /** Fills a new disk from the others while the old member stays in use, then takes it over. */
-  public void replace(String oldDisk, BlockDevice device, boolean force) throws IOException {
+  public synchronized void replace(String oldDisk, BlockDevice device, boolean force)
+      throws IOException {
+    array.checkWritable();
     checkUnknown(device);
     checkReplaceable(find(oldDisk), oldDisk);
     Member member = newMember.prepare(device, force);
@@ -117,7 +128,8 @@ public final class Members {
   }
 
   /** As {@link #replace(String, BlockDevice, boolean)}, with a spare the array has already. */
-  public void replaceWithSpare(String oldDisk, String spare) throws IOException {
+  public synchronized void replaceWithSpare(String oldDisk, String spare) throws IOException {
+    array.checkWritable();
     Leg old = find(oldDisk);
     checkReplaceable(old, oldDisk);
     Leg with = find(spare);
@@ -150,7 +162,8 @@ public final class Members {
   }
 
   /** Sets how many members the array is to have; spares take new roles. */
-  public void growMembers(int count) throws IOException {
+  public synchronized void growMembers(int count) throws IOException {
+    array.checkWritable();
     if (count < 1 || count > MAX_MEMBERS) {
       throw ArrayException.failed("an array has 1 to %d members".formatted(MAX_MEMBERS));
     }
@@ -160,6 +173,9 @@ public final class Members {
   private static MemberSet withRaidDisks(MemberSet set, int count) throws ArrayException {
     if (count >= set.raidDisks()) {
       return set.withRaidDisks(count);
+    }
+    if (set.receiving().stream().map(Leg::role).distinct().count() < set.receiving().size()) {
+      throw ArrayException.failed("a member is being replaced; wait until that is done");
     }
     List<Leg> active = set.receiving().stream().sorted(Comparator.comparingInt(Leg::role)).toList();
     if (active.size() > count) {
@@ -194,7 +210,8 @@ public final class Members {
    * @param sectors at most {@link #largestSize}
    * @param force also if it gets smaller, which loses what lies behind
    */
-  public void growSize(long sectors, boolean force) throws IOException {
+  public synchronized void growSize(long sectors, boolean force) throws IOException {
+    array.checkWritable();
     long largest = largestSize();
     MemberSet set = membership.current();
     if (sectors > largest) {
@@ -207,23 +224,30 @@ public final class Members {
               .formatted(set.sizeSectors(), sectors));
     }
     WriteIntentBitmap bitmap = array.bitmap();
+    if (sectors < 1) {
+      throw ArrayException.failed("a size of %d sectors".formatted(sectors));
+    }
     BitmapGeometry next = new BitmapGeometry(sectors, bitmap.geometry().chunkBytes());
     checkBitmapFits(set, next);
     if (sectors >= set.sizeSectors()) {
-      resize(bitmap, next);
+      array.storage().geometry(next);
+      bitmap.resize(next);
       array.change(now -> now.withSize(sectors));
-    } else {
+      return;
+    }
+    try (var _ = array.ranges().acquire(new SectorRange(sectors, Long.MAX_VALUE))) {
       array.change(now -> now.withSize(sectors));
-      resize(bitmap, next);
+      bitmap.resize(next);
+      array.storage().geometry(next);
     }
   }
 
-  private void resize(WriteIntentBitmap bitmap, BitmapGeometry next) throws IOException {
-    array.storage().geometry(next);
-    bitmap.resize(next);
-  }
-
   private void checkBitmapFits(MemberSet set, BitmapGeometry next) throws ArrayException {
+    if (!next.isSupported()) {
+      throw ArrayException.failed(
+          "a bitmap of %d chunks is not supported; recreate it with a larger chunk (now %d bytes)"
+              .formatted(next.chunks(), next.chunkBytes()));
+    }
     if (array.kind() == BitmapKind.NONE) {
       return;
     }
@@ -249,10 +273,10 @@ public final class Members {
   private void reAdd(Candidate candidate, Member attached) throws IOException {
     Superblock own = candidate.superblock();
     MemberSet set = membership.current();
-    boolean alone =
-        set.inSync().stream()
-            .allMatch(leg -> own.roleOf(leg.member().devNumber()) == Superblock.ROLE_FAULTY);
-    if (alone) {
+    Set<Integer> roles = set.inSync().stream().map(Leg::role).collect(toSet());
+    boolean leftByThisArray = attached != null && attached.superblock().events() == own.events();
+    if (!leftByThisArray
+        && (own.events() > set.events() || AssemblyPlan.wentOnWithout(own, roles))) {
       throw ArrayException.refused(
           candidate.disk()
               + " went on without this array's members and may hold newer data; zero-superblock it"

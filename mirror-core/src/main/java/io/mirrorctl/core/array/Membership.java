@@ -1,6 +1,7 @@
 package io.mirrorctl.core.array;
 
 import static com.google.common.collect.ImmutableList.toImmutableList;
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
 import com.google.common.util.concurrent.MoreExecutors;
 import com.google.common.util.concurrent.Uninterruptibles;
@@ -15,9 +16,11 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The current {@link MemberSet} and the one way to change it (decision D6, invariants I5 and I11).
@@ -42,8 +45,12 @@ final class Membership {
     /** Writes superblocks; answers with the members that could not be written. */
     List<Legs.Failure> writeSuperblocks(MemberSet next);
 
-    /** The set was switched; I/O is still held. */
-    void switched(MemberSet before, MemberSet after);
+    /**
+     * The set was switched; I/O is still held.
+     *
+     * @param incomplete members that lost writes which they had answered
+     */
+    void switched(MemberSet before, MemberSet after, Set<Member> incomplete);
   }
 
   /** A change of the set; sees it without the condemned members. */
@@ -55,6 +62,7 @@ final class Membership {
   private final IoGate gate;
   private final ClusterPort cluster;
   private final Durability durability;
+  private final boolean fillsRoles;
   private final Executor changes;
   private final Object condemnedLock = new Object();
   private final Map<Member, Verdict> condemned = new HashMap<>();
@@ -64,10 +72,29 @@ final class Membership {
   private long settleAttempts;
   private volatile MemberSet current;
 
+  /** The set whose superblocks are being written, else null; guarded by condemnedLock. */
+  private MemberSet proposed;
+
+  /** The highest events that any superblock may have; used by one change at a time. */
+  private long newestEvents;
+
+  private final AtomicLong losses = new AtomicLong();
+
   private record Verdict(MemberState next) {}
 
-  Membership(MemberSet first, IoGate gate, ClusterPort cluster, Durability durability, Env env) {
+  /**
+   * @param fillsRoles whether spares take vacant roles
+   */
+  Membership(
+      MemberSet first,
+      IoGate gate,
+      ClusterPort cluster,
+      Durability durability,
+      boolean fillsRoles,
+      Env env) {
     this.current = first;
+    this.newestEvents = first.events();
+    this.fillsRoles = fillsRoles;
     this.gate = gate;
     this.cluster = cluster;
     this.durability = durability;
@@ -104,10 +131,8 @@ final class Membership {
       if (leg == null || leg.isFaulty() || condemned.containsKey(member)) {
         return true;
       }
-      boolean othersRemain =
-          current.inSync().stream()
-              .anyMatch(l -> l.member() != member && !condemned.containsKey(l.member()));
-      if (leg.isInSync() && !othersRemain) {
+      boolean isLast = !othersRemain(current, member) || !othersRemain(proposed, member);
+      if (leg.isInSync() && isLast) {
         return false;
       }
       condemned.put(member, new Verdict(next));
@@ -115,6 +140,18 @@ final class Membership {
       requestSettling();
       return true;
     }
+  }
+
+  /** Lock held. */
+  private boolean othersRemain(MemberSet set, Member member) {
+    return set == null
+        || set.inSync().stream()
+            .anyMatch(leg -> leg.member() != member && !condemned.containsKey(leg.member()));
+  }
+
+  /** How often members have lost writes that they had answered; rises before the set changes. */
+  long losses() {
+    return losses.get();
   }
 
   /** Returns when no member is condemned; throws if their loss cannot be recorded. */
@@ -151,7 +188,8 @@ final class Membership {
     } catch (ExecutionException e) {
       switch (e.getCause()) {
         case ArrayException known -> throw known;
-        case IOException io -> throw new IOException(io.getMessage(), io);
+        case IOException io ->
+            throw new DeviceException(DeviceException.kindOf(io), io.getMessage(), io);
         case Error error -> throw error;
         case RuntimeException bug -> throw bug;
         default -> throw new IllegalStateException(e.getCause());
@@ -187,10 +225,26 @@ final class Membership {
     });
   }
 
+  /** A change that failed half-way is taken back: no superblock may go on telling of it. */
   private MemberSet transact(Step step) throws IOException {
+    try {
+      return commit(step);
+    } catch (IOException | RuntimeException | Error e) {
+      if (newestEvents > current.events()) {
+        try {
+          commit(set -> set);
+        } catch (IOException notTakenBack) {
+          e.addSuppressed(notTakenBack);
+        }
+      }
+      throw e;
+    }
+  }
+
+  private MemberSet commit(Step step) throws IOException {
     Commit commit = new Commit(step);
     while (!commit.done) {
-      durability.prepare(commit.target + 1);
+      durability.prepare(newestEvents + 1);
       cluster.transact(commit);
     }
     return current;
@@ -199,7 +253,6 @@ final class Membership {
   /** One attempt after another to make a change, each with higher events. */
   private final class Commit implements ClusterPort.SetChange {
     private final Step step;
-    private long target = current.events();
     private boolean done;
 
     Commit(Step step) {
@@ -213,20 +266,42 @@ final class Membership {
 
     @Override
     public void commit() throws IOException {
-      Map<Member, Verdict> recorded = snapshotOfCondemned();
-      recorded.forEach(Membership::acknowledgeLoss);
-      target++;
+      Map<Member, Verdict> recorded = new HashMap<>();
       MemberSet before = current;
-      MemberSet next = fillRoles(step.apply(without(before, recorded))).withEvents(target);
-      List<Legs.Failure> failures = durability.writeSuperblocks(next);
+      MemberSet next = propose(recorded);
+      List<Legs.Failure> failures;
+      try {
+        recorded.forEach(Membership::acknowledgeLoss);
+        newestEvents = next.events();
+        failures = durability.writeSuperblocks(next);
+        if (failures.isEmpty()) {
+          synchronized (condemnedLock) {
+            current = next;
+          }
+        }
+      } finally {
+        synchronized (condemnedLock) {
+          proposed = null;
+        }
+      }
       if (!failures.isEmpty()) {
         condemnAll(failures);
         return;
       }
-      current = next;
-      durability.switched(before, next);
+      durability.switched(before, next, incomplete(recorded));
       settled(recorded);
       done = true;
+    }
+
+    /** From here until the proposal is dropped its last in-sync member cannot be condemned. */
+    private MemberSet propose(Map<Member, Verdict> recorded) throws IOException {
+      synchronized (condemnedLock) {
+        recorded.putAll(condemned);
+        losses.addAndGet(incomplete(recorded).size());
+        MemberSet next = step.apply(without(current, recorded));
+        proposed = (fillsRoles ? fillRoles(next) : next).withEvents(newestEvents + 1);
+        return proposed;
+      }
     }
 
     @Override
@@ -235,19 +310,38 @@ final class Membership {
     }
   }
 
+  private static Set<Member> incomplete(Map<Member, Verdict> recorded) {
+    return recorded.entrySet().stream()
+        .filter(entry -> entry.getValue().next().receives())
+        .map(Map.Entry::getKey)
+        .collect(toImmutableSet());
+  }
+
   /** Only now: no read that chose this member before is in flight any more. */
   private static void acknowledgeLoss(Member member, Verdict verdict) {
-    if (verdict.next().receives() && member.device() instanceof VolatileDevice device) {
+    if (!(verdict.next() instanceof MemberState.Faulty)
+        && member.device() instanceof VolatileDevice device) {
       device.acknowledgeLoss();
     }
+  }
+
+  /** What a member becomes by a failure: a device that only lost unflushed writes is kept. */
+  static MemberState stateAfter(Legs.Failure failure) {
+    if (DeviceException.kindOf(failure.cause()) != IoFailure.VOLATILE_LOSS) {
+      return new MemberState.Faulty(failure.cause().getMessage());
+    }
+    return switch (failure.leg().state()) {
+      case MemberState.InSync _ -> new MemberState.Recovering(0, true, false);
+      case MemberState.Recovering r -> new MemberState.Recovering(0, r.byBitmap(), r.replacement());
+      case MemberState.Spare spare -> spare;
+      case MemberState.Faulty faulty -> faulty;
+    };
   }
 
   private void condemnAll(List<Legs.Failure> failures) throws IOException {
     for (Legs.Failure failure : failures) {
       boolean isMember = current.find(failure.leg().member()).isPresent();
-      if (!isMember
-          || !condemn(
-              failure.leg().member(), new MemberState.Faulty(failure.cause().getMessage()))) {
+      if (!isMember || !condemnOnceMore(failure)) {
         throw new DeviceException(
             DeviceException.kindOf(failure.cause()),
             "superblocks cannot be written: " + failure.cause().getMessage(),
@@ -256,15 +350,21 @@ final class Membership {
     }
   }
 
-  private Map<Member, Verdict> snapshotOfCondemned() {
+  /** As {@link #condemn}; a member that was to be kept and fails again is faulty. */
+  private boolean condemnOnceMore(Legs.Failure failure) {
+    Member member = failure.leg().member();
     synchronized (condemnedLock) {
-      return new HashMap<>(condemned);
+      if (condemned.containsKey(member)) {
+        condemned.put(member, new Verdict(new MemberState.Faulty(failure.cause().getMessage())));
+        return true;
+      }
+      return condemn(member, stateAfter(failure));
     }
   }
 
   private void settled(Map<Member, Verdict> recorded) {
     synchronized (condemnedLock) {
-      condemned.keySet().removeAll(recorded.keySet());
+      recorded.forEach(condemned::remove);
       unsettled = !condemned.isEmpty();
       condemnedLock.notifyAll();
     }

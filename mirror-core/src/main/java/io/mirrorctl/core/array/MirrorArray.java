@@ -16,6 +16,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -60,8 +61,10 @@ public final class MirrorArray implements Closeable {
     this.superblocks = new Superblocks(kind, env);
     superblocks.resyncOffset(assembly.plan().freshest().resyncOffset());
     AlignedBuffers buffers = AlignedBuffers.shared();
-    this.membership = new Membership(assembly.members(), gate, cluster, new Switch(), env);
-    this.writes = new MemberWrites(membership, gate, env, this::happened);
+    this.membership =
+        new Membership(assembly.members(), gate, cluster, new Switch(), !options.readOnly(), env);
+    this.writes =
+        new MemberWrites(membership, gate, env, this::happened, () -> bitmap().markDirtyNeeded());
     this.storage =
         new SlotStorage(
             writes,
@@ -71,8 +74,7 @@ public final class MirrorArray implements Closeable {
             kind == BitmapKind.NONE || options.readOnly());
     this.bitmap = new WriteIntentBitmap(assembly.geometry(), assembly.header(), storage, env);
     ReadRepair repair =
-        new ReadRepair(
-            membership, gate, ranges, writes, buffers, options.maxReadErrors(), this::happened);
+        new ReadRepair(membership, gate, ranges, writes, buffers, options, this::happened);
     this.data =
         new ArrayData(
             membership,
@@ -84,11 +86,13 @@ public final class MirrorArray implements Closeable {
             options.readPolicy(),
             buffers,
             unit,
-            this::happened);
+            this::happened,
+            this::copyDue);
     RangeCopy copy = new RangeCopy(membership, gate, ranges, writes, repair, buffers, env.io());
     this.scrubbing =
-        new Scrubbing(membership, gate, ranges, writes, repair, this::bitmap, buffers, env.io());
-    this.sync = new SyncWork(membership, writes, copy, this::bitmap);
+        new Scrubbing(
+            membership, gate, ranges, writes, repair, this::bitmap, buffers, env.io(), unit);
+    this.sync = new SyncWork(membership, writes, copy, storage, this::bitmap, unit);
     this.members = new Members(membership, this, env);
     this.daemon = new BitmapDaemon(this::bitmap, env);
   }
@@ -117,17 +121,18 @@ public final class MirrorArray implements Closeable {
   }
 
   private void start(Assembly assembly) throws IOException {
-    assembly.loadBits(bitmap, cluster.slot());
+    assembly.loadBits(bitmap);
     if (options.readOnly()) {
       return;
     }
     superblocks.resyncOffset(0);
     membership.change(set -> set);
     bitmap.rewriteAll();
-    assembly.clearAdoptedSlots(writes, cluster.slot());
     if (assembly.isBitmapLost()) {
-      bitmap.markNeeded(assembly.wholeArray());
+      bitmap.updateHeader(header -> header.toBuilder().state(0).build());
     }
+    assembly.clearAdoptedSlots(writes, cluster.slot());
+    storage.ownAllSlots();
     daemon.start();
   }
 
@@ -200,8 +205,12 @@ public final class MirrorArray implements Closeable {
     return storage;
   }
 
-  MemberWrites writes() {
-    return writes;
+  RangeLock ranges() {
+    return ranges;
+  }
+
+  private void copyDue() {
+    sync.wake();
   }
 
   /** The array as it is now. */
@@ -246,7 +255,8 @@ public final class MirrorArray implements Closeable {
 
   /**
    * Stops the array: writes in flight end, clean chunks lose their bits, the superblocks say clean
-   * if all members are equal. Whoever copies data must have stopped before.
+   * if all members are equal. Whoever copies data must have stopped before. An interrupt is kept
+   * for later.
    */
   @Override
   public synchronized void close() throws IOException {
@@ -254,23 +264,39 @@ public final class MirrorArray implements Closeable {
       return;
     }
     closed = true;
+    boolean interrupted = Thread.interrupted();
     daemon.close();
     try {
       if (!options.readOnly()) {
-        data.refuseWrites();
-        bitmap.flushClean();
-        superblocks.resyncOffset(offsetAtStop());
-        membership.change(set -> set);
+        stopCleanly();
       }
     } finally {
       gate.close();
       happened(new ArrayEvent.Stopped());
-      closeDevices();
+      try {
+        closeDevices();
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
+      }
     }
+  }
+
+  private void stopCleanly() throws IOException {
+    data.refuseWrites();
+    writes.flushReceivers();
+    membership.awaitSettled();
+    bitmap.flushClean();
+    superblocks.resyncOffset(offsetAtStop());
+    membership.change(set -> set);
   }
 
   /** Clean, or from where a resync has to begin (decision D12). */
   private long offsetAtStop() {
+    if (writes.isDoubtful()) {
+      return 0;
+    }
     OptionalLong needed = bitmap.nextNeeded(0);
     return switch (kind) {
       case CLUSTERED ->
@@ -302,11 +328,14 @@ public final class MirrorArray implements Closeable {
 
   @CanIgnoreReturnValue
   MemberSet change(Membership.Step step) throws IOException {
+    return membership.change(step);
+  }
+
+  void checkWritable() throws ArrayException {
     if (options.readOnly()) {
       throw ArrayException.failed(
           name + " was assembled read-only; stop it and assemble it without --readonly");
     }
-    return membership.change(step);
   }
 
   /** What a change of the member set means for the rest of the array. */
@@ -319,14 +348,18 @@ public final class MirrorArray implements Closeable {
 
     @Override
     public List<Legs.Failure> writeSuperblocks(MemberSet next) {
-      return superblocks.write(next);
+      return options.readOnly() ? List.of() : superblocks.write(next);
     }
 
     @Override
-    public void switched(MemberSet before, MemberSet after) {
+    public void switched(MemberSet before, MemberSet after, Set<Member> incomplete) {
       for (Leg leg : after.legs()) {
         MemberState was = before.find(leg.member()).map(Leg::state).orElse(null);
-        if (leg.state().getClass() != (was == null ? null : was.getClass())) {
+        if (was == null) {
+          happened(new ArrayEvent.MemberAdded(leg.member().disk()));
+        }
+        boolean sameKind = was != null && leg.state().getClass() == was.getClass();
+        if (!sameKind || incomplete.contains(leg.member())) {
           changed(leg);
         }
       }
@@ -337,7 +370,7 @@ public final class MirrorArray implements Closeable {
     private void changed(Leg leg) {
       String disk = leg.member().disk();
       switch (leg.state()) {
-        case MemberState.Spare _ -> happened(new ArrayEvent.MemberAdded(disk));
+        case MemberState.Spare _ -> {}
         case MemberState.Recovering recovering -> {
           if (recovering.byBitmap()) {
             bitmap.markDirtyNeeded();

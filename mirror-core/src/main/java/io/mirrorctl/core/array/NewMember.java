@@ -11,6 +11,7 @@ import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.ForeignData;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
@@ -42,17 +43,8 @@ final class NewMember {
           device.name() + " holds " + foreign.get() + "; --force overwrites it");
     }
     Superblock like = set.inSync().getFirst().member().superblock();
-    long room = device.sizeBytes() / SectorRange.SECTOR_BYTES - like.dataOffset();
-    if (room < set.sizeSectors()) {
-      throw ArrayException.failed(
-          "%s is too small: the array needs %d sectors behind sector %d, it has %d"
-              .formatted(device.name(), set.sizeSectors(), like.dataOffset(), Math.max(0, room)));
-    }
-    if (device.blockSizes().minimum() > array.unit()) {
-      throw ArrayException.failed(
-          "%s has sectors of %d bytes, the array was assembled for %d; stop it and assemble it again to add the disk"
-              .formatted(device.name(), device.blockSizes().minimum(), array.unit()));
-    }
+    long room = checkRoom(device, like.dataOffset());
+    boolean clustered = array.kind() == BitmapKind.CLUSTERED;
     Superblock own =
         like.toBuilder()
             .dataSize(room)
@@ -61,6 +53,8 @@ final class NewMember {
             .devflags(0)
             .cntCorrectedRead(0)
             .recoveryOffset(0)
+            .bblogSize(clustered ? 0 : like.bblogSize())
+            .bblogOffset(clustered ? 0 : like.bblogOffset())
             .build();
     Member member = new Member(device, own, new BadBlocks(BadBlockLog.EMPTY));
     writeSlots(member);
@@ -74,14 +68,34 @@ final class NewMember {
     return member;
   }
 
+  private long checkRoom(BlockDevice device, long dataOffset) throws ArrayException {
+    long unit = array.unit() / SectorRange.SECTOR_BYTES;
+    long size = Math.ceilDiv(array.memberSet().sizeSectors(), unit) * unit;
+    long room = device.sizeBytes() / SectorRange.SECTOR_BYTES - dataOffset;
+    if (room < size) {
+      throw ArrayException.failed(
+          "%s is too small: the array needs %d sectors behind sector %d, it has %d"
+              .formatted(device.name(), size, dataOffset, Math.max(0, room)));
+    }
+    int sector = device.blockSizes().minimum();
+    if (sector > array.unit() || dataOffset * SectorRange.SECTOR_BYTES % sector != 0) {
+      throw ArrayException.failed(
+          "%s has sectors of %d bytes, the array was assembled for %d; stop it and assemble it again to add the disk"
+              .formatted(device.name(), sector, array.unit()));
+    }
+    return room;
+  }
+
   /**
    * A disk that comes back with its old superblock.
    *
    * @param attached the faulty member it is, if the array still has it
    */
   Member returning(Candidate candidate, Member attached, boolean byBitmap) throws IOException {
+    checkRoom(candidate.device(), candidate.superblock().dataOffset());
     Member found = Assembly.member(candidate);
     MemberSet set = array.memberSet();
+    placeBitmap(found, set);
     boolean numberTaken =
         set.legs().stream()
             .anyMatch(
@@ -101,8 +115,37 @@ final class NewMember {
     return found;
   }
 
-  /** Whether every change since this disk was left behind still has its bit (trap T9). */
+  /** The bitmap lies where the others have it, also if this disk was away when it was made. */
+  private void placeBitmap(Member found, MemberSet set) throws ArrayException {
+    if (array.kind() == BitmapKind.NONE) {
+      return;
+    }
+    Superblock like = set.inSync().getFirst().member().superblock();
+    Superblock own = found.superblock().toBuilder().bitmapOffset(like.bitmapOffset()).build();
+    SectorRange area =
+        SlotStorage.area(own, array.bitmap().geometry(), array.bitmap().header().slots()).range();
+    long log = own.superOffset() + own.bblogOffset();
+    boolean overLog =
+        own.bblogSize() > 0 && area.overlaps(SectorRange.ofLength(log, own.bblogSize()));
+    if (area.end() > own.dataOffset() || (overLog && !found.badBlocks().isEmpty())) {
+      throw ArrayException.failed(
+          found.disk()
+              + " has no place for the array's write-intent bitmap; zero-superblock it and add it");
+    }
+    found.superblock(overLog ? own.toBuilder().bblogSize(0).bblogOffset(0).build() : own);
+  }
+
+  /**
+   * Whether every change since this disk was left behind still has its bit (trap T9), and it held
+   * everything before.
+   */
   boolean isKnownToBitmap(Candidate candidate) {
+    Superblock left = candidate.superblock();
+    boolean wasInSync =
+        !left.has(Feature.REPLACEMENT)
+            && (!left.has(Feature.RECOVERY_OFFSET)
+                || left.has(Feature.RECOVERY_BITMAP)
+                || Long.compareUnsigned(left.recoveryOffset(), left.size()) >= 0);
     WriteIntentBitmap bitmap = array.bitmap();
     List<BitmapHeaderRead> headers = candidate.metadata().bitmapHeaders();
     boolean own =
@@ -110,6 +153,7 @@ final class NewMember {
             && headers.getFirst() instanceof BitmapHeaderRead.Valid valid
             && valid.header().geometry().equals(bitmap.geometry());
     return array.kind() != BitmapKind.NONE
+        && wasInSync
         && own
         && candidate.superblock().size() == array.memberSet().sizeSectors()
         && candidate.superblock().events() >= bitmap.header().eventsCleared();

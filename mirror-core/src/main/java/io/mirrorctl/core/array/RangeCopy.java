@@ -2,12 +2,11 @@ package io.mirrorctl.core.array;
 
 import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.DeviceException;
-import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.WriteOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -52,7 +51,7 @@ final class RangeCopy {
   boolean copy(SectorRange range, Predicate<Leg> wanted) throws IOException {
     ByteBuffer buffer = buffers.acquire((int) range.lengthBytes());
     try (var _ = ranges.acquire(range)) {
-      return copyHeld(range, wanted, buffer.limit((int) range.lengthBytes()));
+      return copyHeld(range, wanted, buffer);
     } finally {
       buffers.release(buffer);
     }
@@ -60,77 +59,114 @@ final class RangeCopy {
 
   private boolean copyHeld(SectorRange range, Predicate<Leg> wanted, ByteBuffer buffer)
       throws IOException {
-    List<Legs.Failure> failures;
-    Legs.Failure unreadable = null;
+    List<Legs.Failure> failures = List.of();
+    Optional<Legs.Failure> unreadable = Optional.empty();
+    MemberSet set;
+    Leg source;
     gate.enter();
     try {
-      MemberSet set = membership.current();
-      Leg source = source(set, range).orElse(null);
-      if (source == null) {
-        throw new DeviceException(
-            IoFailure.MEDIUM, "sectors " + range + " cannot be read from any in-sync member");
-      }
-      List<Leg> targets =
-          set.receiving().stream()
-              .filter(leg -> leg.member() != source.member() && wanted.test(leg))
-              .filter(leg -> !membership.isCondemned(leg.member()))
-              .toList();
+      set = membership.current();
+      source = source(set, range).orElse(null);
+      List<Leg> targets = targets(set, source, wanted);
       if (targets.isEmpty()) {
         return true;
       }
-      if (isHole(source, range)) {
+      if (source != null && isHole(source, range)) {
         failures = Legs.run(targets, leg -> zero(leg, range), io);
-      } else {
-        try {
-          source.member().read(range.startBytes(), buffer);
-          buffer.flip();
-          failures = Legs.run(targets, leg -> fill(leg, range, buffer), io);
-        } catch (java.io.InterruptedIOException e) {
-          throw e;
-        } catch (IOException e) {
-          unreadable = new Legs.Failure(source, e);
-          failures = List.of();
+      } else if (source != null) {
+        unreadable = Legs.attempt(source, leg -> leg.member().read(range.startBytes(), buffer));
+        if (unreadable.isEmpty()) {
+          failures = fill(targets, range, buffer.flip());
         }
       }
     } finally {
       gate.exit();
     }
-    if (unreadable != null) {
-      repair.read(
-          unreadable, range.startBytes(), buffer.clear().limit((int) range.lengthBytes()), true);
-      return false;
+    if (source == null || unreadable.isPresent()) {
+      return copyByPieces(range, wanted, buffer.clear(), unreadable, set);
     }
     failures.forEach(writes::lose);
     return failures.isEmpty();
   }
 
-  private static Optional<Leg> source(MemberSet set, SectorRange range) {
-    return ReadPolicy.byHash(
-        set,
-        range.startBytes() / ReadPolicy.UNIT_BYTES,
-        leg -> leg.member().canRead(range.startBytes(), range.lengthBytes()));
+  /**
+   * For a range that no member has whole: each piece is taken from where reads of it go. If the set
+   * changed meanwhile nothing is written, as readers may have another member then.
+   *
+   * @param unreadable the source's read error; empty if no source has the range whole
+   */
+  private boolean copyByPieces(
+      SectorRange range,
+      Predicate<Leg> wanted,
+      ByteBuffer buffer,
+      Optional<Legs.Failure> unreadable,
+      MemberSet set)
+      throws IOException {
+    buffer.limit((int) range.lengthBytes());
+    if (unreadable.isPresent()) {
+      repair.read(unreadable.get(), range.startBytes(), buffer, true);
+    } else {
+      repair.gather(range.startBytes(), buffer);
+    }
+    Leg mended = unreadable.map(Legs.Failure::leg).orElse(null);
+    List<Legs.Failure> failures;
+    gate.enter();
+    try {
+      if (membership.current() != set) {
+        return false;
+      }
+      failures = fill(targets(set, mended, wanted), range, buffer.flip());
+    } finally {
+      gate.exit();
+    }
+    failures.forEach(writes::lose);
+    return failures.isEmpty();
   }
 
-  private static boolean isHole(Leg source, SectorRange range) throws IOException {
+  private List<Leg> targets(MemberSet set, Leg source, Predicate<Leg> wanted) {
+    return set.receiving().stream()
+        .filter(leg -> source == null || leg.member() != source.member())
+        .filter(wanted)
+        .filter(leg -> !membership.isCondemned(leg.member()))
+        .toList();
+  }
+
+  /** The member that reads of this range go to, if it has all of it. */
+  private Optional<Leg> source(MemberSet set, SectorRange range) {
+    return ReadPolicy.byHash(
+            set,
+            range.startBytes() / ReadPolicy.UNIT_BYTES,
+            leg -> !membership.isCondemned(leg.member()))
+        .filter(leg -> leg.member().canRead(range.startBytes(), range.lengthBytes()));
+  }
+
+  /** A member that cannot tell is taken to hold data. */
+  private static boolean isHole(Leg source, SectorRange range) {
     if (!source.member().discardsToZeroes()) {
       return false;
     }
-    long zeroes = 0;
-    for (BlockDevice.Extent extent :
-        source.member().extents(range.startBytes(), range.lengthBytes())) {
-      if (!extent.zero()) {
-        return false;
-      }
-      zeroes += extent.length();
-    }
-    return zeroes >= range.lengthBytes();
+    List<BlockDevice.Extent> extents = new ArrayList<>();
+    boolean told =
+        Legs.attempt(
+                source,
+                leg ->
+                    extents.addAll(leg.member().extents(range.startBytes(), range.lengthBytes())))
+            .isEmpty();
+    return told
+        && extents.stream().allMatch(BlockDevice.Extent::zero)
+        && extents.stream().mapToLong(BlockDevice.Extent::length).sum() >= range.lengthBytes();
   }
 
   private static void zero(Leg leg, SectorRange range) throws IOException {
     leg.member().writeZeroes(range.startBytes(), range.lengthBytes(), WriteOption.NONE);
   }
 
-  private static void fill(Leg leg, SectorRange range, ByteBuffer data) throws IOException {
-    leg.member().write(range.startBytes(), data.duplicate(), WriteOption.NONE);
+  private List<Legs.Failure> fill(List<Leg> targets, SectorRange range, ByteBuffer data) {
+    return targets.isEmpty()
+        ? List.of()
+        : Legs.run(
+            targets,
+            leg -> leg.member().write(range.startBytes(), data.duplicate(), WriteOption.NONE),
+            io);
   }
 }

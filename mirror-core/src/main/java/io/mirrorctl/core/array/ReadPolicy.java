@@ -2,6 +2,7 @@ package io.mirrorctl.core.array;
 
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /** Which in-sync member a read goes to. Write-mostly members are read only when no other can be. */
@@ -13,7 +14,7 @@ public enum ReadPolicy {
    */
   STABLE {
     @Override
-    Optional<Leg> choose(MemberSet set, long unit, boolean dirty, Predicate<Leg> usable) {
+    Optional<Leg> choose(MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable) {
       return byHash(set, unit, usable);
     }
   },
@@ -24,8 +25,8 @@ public enum ReadPolicy {
    */
   BALANCED {
     @Override
-    Optional<Leg> choose(MemberSet set, long unit, boolean dirty, Predicate<Leg> usable) {
-      return byHash(set, dirty ? unit : TURN.incrementAndGet(), usable);
+    Optional<Leg> choose(MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable) {
+      return byHash(set, dirty.getAsBoolean() ? unit : TURN.incrementAndGet(), usable);
     }
   };
 
@@ -39,7 +40,8 @@ public enum ReadPolicy {
    * @param dirty whether the in-sync members may differ there
    * @param usable leaves out members, for example those that just failed to read it
    */
-  abstract Optional<Leg> choose(MemberSet set, long unit, boolean dirty, Predicate<Leg> usable);
+  abstract Optional<Leg> choose(
+      MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable);
 
   /** The member that {@link #STABLE} reads; resync copies from exactly this one. */
   static Optional<Leg> byHash(MemberSet set, long unit, Predicate<Leg> usable) {

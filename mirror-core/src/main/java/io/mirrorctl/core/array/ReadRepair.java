@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  * the unreadable sectors and read again. The range is held meanwhile, so that no older data goes
  * over a write that came in between (schedule R10). A member that cannot be mended, has had too
  * many errors, or is gone altogether is failed; the last in-sync member never is, its error goes to
- * the client.
+ * the client. On a read-only array nothing is mended.
  */
 final class ReadRepair {
   private final Membership membership;
@@ -25,7 +25,7 @@ final class ReadRepair {
   private final RangeLock ranges;
   private final MemberWrites writes;
   private final AlignedBuffers buffers;
-  private final int maxReadErrors;
+  private final ArrayOptions options;
   private final Consumer<ArrayEvent> events;
 
   ReadRepair(
@@ -34,14 +34,14 @@ final class ReadRepair {
       RangeLock ranges,
       MemberWrites writes,
       AlignedBuffers buffers,
-      int maxReadErrors,
+      ArrayOptions options,
       Consumer<ArrayEvent> events) {
     this.membership = membership;
     this.gate = gate;
     this.ranges = ranges;
     this.writes = writes;
     this.buffers = buffers;
-    this.maxReadErrors = maxReadErrors;
+    this.options = options;
     this.events = events;
   }
 
@@ -62,7 +62,7 @@ final class ReadRepair {
   }
 
   /** Sectors are mended in pieces of this many bytes, so that good ones are left alone. */
-  private static final int PIECE_BYTES = 4096;
+  static final int PIECE_BYTES = 4096;
 
   private void readHeld(Legs.Failure first, long offset, ByteBuffer into) throws IOException {
     Set<Member> counted = new HashSet<>();
@@ -73,9 +73,22 @@ final class ReadRepair {
       writes.lose(first);
       membership.awaitSettled();
     }
+    readPieces(offset, into, counted);
+  }
+
+  /**
+   * Fills the buffer piece by piece, each from the member that reads of it are served from. The
+   * range is held by the caller.
+   */
+  void gather(long offset, ByteBuffer into) throws IOException {
+    readPieces(offset, into, new HashSet<>());
+  }
+
+  private void readPieces(long offset, ByteBuffer into, Set<Member> counted) throws IOException {
+    int start = into.position();
     int end = into.limit();
     while (into.position() < end) {
-      long at = offset + into.position();
+      long at = offset + into.position() - start;
       int piece = (int) Math.min(PIECE_BYTES - at % PIECE_BYTES, end - into.position());
       readPiece(at, into.slice(into.position(), piece), counted);
       into.position(into.position() + piece);
@@ -101,7 +114,9 @@ final class ReadRepair {
       }
       failure = readOther(offset, into.duplicate(), unreadable, failure);
     }
-    mendAll(unreadable, offset, into.duplicate());
+    if (!options.readOnly()) {
+      mendAll(unreadable, offset, into.duplicate());
+    }
     membership.awaitSettled();
   }
 
@@ -126,12 +141,8 @@ final class ReadRepair {
       if (other.isEmpty()) {
         throw unreadable(SectorRange.coveringBytes(offset, into.remaining()), last);
       }
-      try {
-        other.get().member().read(offset, into);
-        return null;
-      } catch (IOException e) {
-        return new Legs.Failure(other.get(), e);
-      }
+      return Legs.attempt(other.get(), leg -> leg.member().read(offset, into.duplicate()))
+          .orElse(null);
     } finally {
       gate.exit();
     }
@@ -144,7 +155,9 @@ final class ReadRepair {
     }
     events.accept(
         new ArrayEvent.ReadFailed(last.leg().member().disk(), range, last.cause().getMessage()));
-    return last.cause();
+    return isOfMedium(last)
+        ? new DeviceException(IoFailure.MEDIUM, last.cause().getMessage(), last.cause())
+        : last.cause();
   }
 
   private void mendAll(Set<Member> failed, long offset, ByteBuffer good) throws IOException {
@@ -169,31 +182,31 @@ final class ReadRepair {
     Member member = leg.member();
     SectorRange range = SectorRange.coveringBytes(offset, good.remaining());
     int count = member.readErrors().get();
-    if (count > maxReadErrors) {
+    if (count > options.maxReadErrors()) {
       return new Legs.Failure(
           leg,
           new DeviceException(
               IoFailure.MEDIUM,
               "%s: more than %d read errors, the last at sectors %s"
-                  .formatted(member, maxReadErrors, range)));
+                  .formatted(member, options.maxReadErrors(), range)));
     }
+    return Legs.attempt(leg, _ -> rewrite(member, range, good.duplicate(), count)).orElse(null);
+  }
+
+  private void rewrite(Member member, SectorRange range, ByteBuffer good, int count)
+      throws IOException {
     ByteBuffer again = buffers.acquire(good.remaining());
     try {
-      member.write(offset, good.duplicate(), WriteOption.ONLY_DURABLE);
-      member.read(offset, again.limit(good.remaining()));
+      member.write(range.startBytes(), good.duplicate(), WriteOption.ONLY_DURABLE);
+      member.read(range.startBytes(), again);
       if (!again.flip().equals(good)) {
-        return new Legs.Failure(
-            leg,
-            new DeviceException(
-                IoFailure.MEDIUM, member + ": sectors " + range + " do not keep what is written"));
+        throw new DeviceException(
+            IoFailure.MEDIUM, member + ": sectors " + range + " do not keep what is written");
       }
-      member.readCorrected();
-      events.accept(new ArrayEvent.ReadErrorCorrected(member.disk(), range, count));
-      return null;
-    } catch (IOException e) {
-      return new Legs.Failure(leg, e);
     } finally {
       buffers.release(again);
     }
+    member.readCorrected();
+    events.accept(new ArrayEvent.ReadErrorCorrected(member.disk(), range, count));
   }
 }

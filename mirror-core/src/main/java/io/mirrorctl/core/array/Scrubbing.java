@@ -12,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 
@@ -31,6 +30,7 @@ public final class Scrubbing {
   private final Supplier<WriteIntentBitmap> bitmap;
   private final AlignedBuffers buffers;
   private final Executor io;
+  private final long unitSectors;
 
   Scrubbing(
       Membership membership,
@@ -40,7 +40,8 @@ public final class Scrubbing {
       ReadRepair repair,
       Supplier<WriteIntentBitmap> bitmap,
       AlignedBuffers buffers,
-      Executor io) {
+      Executor io,
+      int unit) {
     this.membership = membership;
     this.gate = gate;
     this.ranges = ranges;
@@ -49,6 +50,7 @@ public final class Scrubbing {
     this.bitmap = bitmap;
     this.buffers = buffers;
     this.io = io;
+    this.unitSectors = Math.max(1, unit / SectorRange.SECTOR_BYTES);
   }
 
   /** Whose data a repair takes. */
@@ -68,10 +70,18 @@ public final class Scrubbing {
     return membership.current().sizeSectors();
   }
 
-  /** The range to look at from here: at most one read unit; empty at the end of the array. */
+  /**
+   * The range to look at from here: at most one read unit, widened to whole sectors of the members;
+   * empty at the end of the array.
+   */
   public SectorRange next(long from) {
+    long size = sizeSectors();
+    if (from >= size) {
+      return new SectorRange(from, from);
+    }
     long unit = ReadPolicy.UNIT_BYTES / SectorRange.SECTOR_BYTES;
-    return new SectorRange(from, Math.max(from, Math.min((from / unit + 1) * unit, sizeSectors())));
+    long end = Math.min((from / unit + 1) * unit, size);
+    return new SectorRange(from, Math.ceilDiv(end, unitSectors) * unitSectors);
   }
 
   /** Refuses a correction that has no source. */
@@ -89,24 +99,23 @@ public final class Scrubbing {
    * @return the ranges that differed, with the members, before any correction
    */
   public List<Mismatch> check(SectorRange range, Correction correction) throws IOException {
+    Map<Leg, ByteBuffer> images = new LinkedHashMap<>();
     try (var _ = ranges.acquire(range)) {
-      Map<Leg, ByteBuffer> images = readAll(range);
-      try {
-        List<Mismatch> mismatches = compare(range, images);
-        if (!mismatches.isEmpty() && !(correction instanceof Correction.Off)) {
-          correct(range, mismatches, images, correction);
-        }
-        return mismatches;
-      } finally {
-        images.values().forEach(buffers::release);
+      readAll(range, images);
+      List<Mismatch> mismatches = compare(range, images);
+      if (!mismatches.isEmpty() && !(correction instanceof Correction.Off)) {
+        correct(range, mismatches, images, correction);
       }
+      return mismatches;
+    } finally {
+      images.values().forEach(buffers::release);
     }
   }
 
-  private Map<Leg, ByteBuffer> readAll(SectorRange range) throws IOException {
+  /** What a member cannot read is mended from another one, so its image is whole all the same. */
+  private void readAll(SectorRange range, Map<Leg, ByteBuffer> images) throws IOException {
     int length = (int) range.lengthBytes();
-    Map<Leg, ByteBuffer> images = new LinkedHashMap<>();
-    Map<Leg, IOException> failures = new ConcurrentHashMap<>();
+    List<Legs.Failure> failures;
     gate.enter();
     try {
       List<Leg> legs =
@@ -115,33 +124,30 @@ public final class Scrubbing {
               .filter(leg -> leg.member().canRead(range.startBytes(), length))
               .toList();
       if (legs.isEmpty()) {
-        return images;
+        return;
       }
       for (Leg leg : legs) {
-        images.put(leg, buffers.acquire(length).limit(length));
+        images.put(leg, buffers.acquire(length));
       }
-      Legs.run(legs, leg -> leg.member().read(range.startBytes(), images.get(leg)), io)
-          .forEach(failure -> failures.put(failure.leg(), failure.cause()));
+      failures =
+          Legs.run(
+              legs, leg -> leg.member().read(range.startBytes(), images.get(leg).duplicate()), io);
     } finally {
       gate.exit();
     }
-    images.values().forEach(image -> image.position(0).limit(length));
-    for (Map.Entry<Leg, IOException> failure : failures.entrySet()) {
-      repair.read(
-          new Legs.Failure(failure.getKey(), failure.getValue()),
-          range.startBytes(),
-          images.get(failure.getKey()).duplicate(),
-          true);
+    for (Legs.Failure failure : failures) {
+      repair.read(failure, range.startBytes(), images.get(failure.leg()).duplicate(), true);
     }
-    return images;
   }
 
-  private static List<Mismatch> compare(SectorRange range, Map<Leg, ByteBuffer> images) {
+  private List<Mismatch> compare(SectorRange range, Map<Leg, ByteBuffer> images) {
     List<Mismatch> found = new ArrayList<>();
-    if (images.values().stream().distinct().count() <= 1) {
+    ByteBuffer first = images.values().stream().findFirst().orElse(null);
+    if (images.values().stream().allMatch(image -> image.equals(first))) {
       return found;
     }
-    for (long sector = range.start(); sector < range.end(); sector++) {
+    long end = Math.min(range.end(), sizeSectors());
+    for (long sector = range.start(); sector < end; sector++) {
       ImmutableList<ImmutableList<String>> groups = groups(sector - range.start(), images);
       if (groups.size() > 1) {
         Mismatch last = found.isEmpty() ? null : found.getLast();
@@ -209,7 +215,7 @@ public final class Scrubbing {
               ReadPolicy.byHash(
                   membership.current(),
                   range.startBytes() / ReadPolicy.UNIT_BYTES,
-                  images::containsKey);
+                  leg -> images.containsKey(leg) && !membership.isCondemned(leg.member()));
         };
     return source.orElseThrow(() ->
         ArrayException.failed("sectors " + range + ": the member to repair from is not in sync"));

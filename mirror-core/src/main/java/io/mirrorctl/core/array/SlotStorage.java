@@ -5,6 +5,7 @@ import io.mirrorctl.core.bitmap.BitmapStorage;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapGeometry;
+import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.util.List;
@@ -21,6 +22,7 @@ final class SlotStorage implements BitmapStorage {
   private final int slot;
   private final boolean inMemory;
   private volatile BitmapGeometry geometry;
+  private volatile boolean ownsAll;
 
   SlotStorage(
       MemberWrites writes,
@@ -48,13 +50,13 @@ final class SlotStorage implements BitmapStorage {
 
   @Override
   public void flushMembers() throws IOException {
-    writes.toReceivers(leg -> leg.member().flush());
+    writes.flushReceivers();
   }
 
   @Override
   public OptionalLong clearableAtEvents() {
     MemberSet set = membership.current();
-    return set.isComplete() && !membership.isUnsettled()
+    return set.isComplete() && !membership.isUnsettled() && !writes.isDoubtful()
         ? OptionalLong.of(set.events())
         : OptionalLong.empty();
   }
@@ -73,6 +75,37 @@ final class SlotStorage implements BitmapStorage {
     if (!single) {
       member.flush();
     }
+  }
+
+  /** From now on this node answers for the slots of all others too, which are empty. */
+  void ownAllSlots() {
+    ownsAll = true;
+  }
+
+  /**
+   * Empties the slots of other nodes on members that are being filled, if this node answers for
+   * them: what was there when a member joined means nothing.
+   */
+  void writeVacantSlots(BitmapHeader own) throws IOException {
+    if (inMemory || !ownsAll || own.slots() == 1) {
+      return;
+    }
+    BitmapHeader vacant = own.toBuilder().events(0).eventsCleared(0).build();
+    writes.toReceivers(leg -> {
+      if (leg.isRecovering()) {
+        writeVacantSlots(leg.member(), vacant);
+      }
+    });
+  }
+
+  private void writeVacantSlots(Member member, BitmapHeader vacant) throws IOException {
+    BitmapArea area = area(member.superblock(), geometry, vacant.slots());
+    for (int number = 0; number < vacant.slots(); number++) {
+      if (number != slot) {
+        EmptySlot.write(member.device(), area, number, vacant);
+      }
+    }
+    member.flush();
   }
 
   /** Where the slots are on a member. */

@@ -45,8 +45,12 @@ final class Superblocks {
 
   private static void writeOne(Leg leg, Superblock superblock) throws IOException {
     Member member = leg.member();
-    if (superblock.bblogSize() != 0 && member.badBlocks().isChanged()) {
-      BadBlockLog log = member.badBlocks().log();
+    BadBlockLog log = member.badBlocks().log();
+    if (superblock.bblogSize() != 0
+        && member.badBlocks().isChanged()
+        && log.fits(superblock.bblogShift(), superblock.bblogSize())) {
+      // what made the sectors good must not be lost when the log no longer calls them bad
+      member.flush();
       member
           .device()
           .write(
@@ -70,6 +74,7 @@ final class Superblocks {
         own.toBuilder()
             .featureMap(0)
             .size(set.sizeSectors())
+            .dataSize(Math.max(own.dataSize(), set.sizeSectors()))
             .raidDisks(set.raidDisks())
             .events(set.events())
             .utime(Superblock.toRawTime(env.wallClock().instant()))
@@ -89,7 +94,8 @@ final class Superblocks {
       next.with(Feature.BAD_BLOCKS);
     }
     if (leg.state() instanceof MemberState.Recovering recovering) {
-      next.with(Feature.RECOVERY_OFFSET).recoveryOffset(recovering.recoveryOffset());
+      next.with(Feature.RECOVERY_OFFSET)
+          .recoveryOffset(Math.min(recovering.recoveryOffset(), set.sizeSectors()));
       if (recovering.byBitmap()) {
         next.with(Feature.RECOVERY_BITMAP);
       }

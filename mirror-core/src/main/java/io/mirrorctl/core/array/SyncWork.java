@@ -34,18 +34,27 @@ public final class SyncWork {
   private final Membership membership;
   private final MemberWrites writes;
   private final RangeCopy copy;
+  private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
+  private final long unitSectors;
   private volatile Runnable waker = () -> {};
 
+  /**
+   * @param unit bytes in the members' largest sector
+   */
   SyncWork(
       Membership membership,
       MemberWrites writes,
       RangeCopy copy,
-      Supplier<WriteIntentBitmap> bitmap) {
+      SlotStorage storage,
+      Supplier<WriteIntentBitmap> bitmap,
+      int unit) {
     this.membership = membership;
     this.writes = writes;
     this.copy = copy;
+    this.storage = storage;
     this.bitmap = bitmap;
+    this.unitSectors = Math.max(1, unit / SectorRange.SECTOR_BYTES);
   }
 
   /** Called whenever there may be new work. */
@@ -64,30 +73,39 @@ public final class SyncWork {
     return !recovering && (bitmap.get().neededChunks() == 0 || set.inSync().size() < 2);
   }
 
-  /** Begins a pass over the array as it is now; empty if there is nothing to do. */
+  /**
+   * Begins a pass over the array as it is now; empty if there is nothing to do.
+   *
+   * @throws IOException if the loss of a member cannot be recorded: until then nothing is copied
+   */
   public Optional<Pass> begin() throws IOException {
+    membership.awaitSettled();
+    long losses = membership.losses();
     MemberSet set = membership.current();
     List<Leg> recovering = set.legs().stream().filter(Leg::isRecovering).toList();
     if (recovering.isEmpty() && isIdle()) {
       return Optional.empty();
     }
     if (!recovering.isEmpty()) {
+      storage.writeVacantSlots(bitmap.get().header());
       bitmap.get().rewriteAll();
     }
-    return Optional.of(new Pass(set, recovering));
+    return Optional.of(new Pass(set, losses, recovering));
   }
 
   /** One way through the array, from its start to its end. */
   public final class Pass {
     private final MemberSet set;
+    private final long losses;
     private final List<Leg> filling;
     private final long fillFrom;
     private final long sizeSectors;
     private long openChunk = -1;
     private boolean openNeeded;
 
-    private Pass(MemberSet set, List<Leg> recovering) {
+    private Pass(MemberSet set, long losses, List<Leg> recovering) {
       this.set = set;
+      this.losses = losses;
       this.filling = recovering.stream().filter(leg -> !recoveryOf(leg).byBitmap()).toList();
       this.fillFrom =
           filling.stream()
@@ -109,8 +127,9 @@ public final class SyncWork {
     }
 
     /**
-     * The next range at or behind {@code from} that has to be copied: inside one chunk and one read
-     * unit. Chunks that were left behind are closed by this.
+     * The next range at or behind {@code from} that has to be copied: inside one read unit and one
+     * chunk, widened to whole sectors of the members. Chunks that were left behind are closed by
+     * this.
      */
     public Optional<SectorRange> next(long from) {
       WriteIntentBitmap bits = bitmap.get();
@@ -137,9 +156,11 @@ public final class SyncWork {
           return next(at);
         }
       }
-      long unit = ReadPolicy.UNIT_BYTES / SectorRange.SECTOR_BYTES;
-      long end = Math.min((at / unit + 1) * unit, geometry().chunkRange(openChunk).end());
-      return Optional.of(new SectorRange(at, Math.min(end, sizeSectors)));
+      long readUnit = ReadPolicy.UNIT_BYTES / SectorRange.SECTOR_BYTES;
+      long end = Math.min((at / readUnit + 1) * readUnit, geometry().chunkRange(openChunk).end());
+      return Optional.of(
+          new SectorRange(
+              at / unitSectors * unitSectors, Math.ceilDiv(end, unitSectors) * unitSectors));
     }
 
     /** Whether this range is the last of its chunk: what follows belongs to another batch. */
@@ -180,8 +201,11 @@ public final class SyncWork {
       return !membership.isUnsettled() && sameLegs(membership.current());
     }
 
+    /** A member that lost what was written to it is another one, though its state has its name. */
     private boolean sameLegs(MemberSet now) {
-      if (now.legs().size() != set.legs().size() || now.sizeSectors() != sizeSectors) {
+      if (now.legs().size() != set.legs().size()
+          || now.sizeSectors() != sizeSectors
+          || membership.losses() != losses) {
         return false;
       }
       return now.legs().stream()
@@ -196,8 +220,9 @@ public final class SyncWork {
       if (filling.isEmpty()) {
         return;
       }
-      writes.toReceivers(leg -> leg.member().flush());
-      membership.change(now -> withOffsets(now, position));
+      writes.flushReceivers();
+      membership.change(
+          now -> sameLegs(now) ? withOffsets(now, Math.min(position, sizeSectors)) : now);
     }
 
     private MemberSet withOffsets(MemberSet now, long position) {
@@ -222,7 +247,7 @@ public final class SyncWork {
      */
     public boolean finish() throws IOException {
       closeChunk(true);
-      writes.toReceivers(leg -> leg.member().flush());
+      writes.flushReceivers();
       List<Member> filled = set.legs().stream().filter(Leg::isRecovering).map(Leg::member).toList();
       if (filled.isEmpty()) {
         return bitmap.get().neededChunks() == 0;
@@ -238,6 +263,17 @@ public final class SyncWork {
     /** The pass ends before its time; the open chunk stays needed. */
     public void abort() {
       closeChunk(false);
+    }
+
+    /**
+     * Leaves the rest of the open chunk out, which stays needed.
+     *
+     * @return the first sector behind it
+     */
+    public long skipChunk() {
+      long end = geometry().chunkRange(openChunk).end();
+      closeChunk(false);
+      return end;
     }
 
     /**

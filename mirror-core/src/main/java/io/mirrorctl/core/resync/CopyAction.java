@@ -3,6 +3,7 @@ package io.mirrorctl.core.resync;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.SyncWork;
 import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
@@ -25,6 +26,8 @@ final class CopyAction implements SyncThread.Action {
   private final Env env;
   private final long total;
   private volatile long position;
+  private DeviceException unreadable;
+  private int skipped;
 
   CopyAction(SyncWork.Pass pass, ClusterPort.Permit permit, Pace pace, SyncThread thread, Env env) {
     this.pass = pass;
@@ -45,7 +48,11 @@ final class CopyAction implements SyncThread.Action {
     return new SyncProgress(name(), total - left, total, pace.bytesPerSecond(), paused, 0);
   }
 
-  /** Whether the pass came to its end; if not, another is due. */
+  /**
+   * Whether everything is copied; if not, another pass is due.
+   *
+   * @throws IOException also if some chunks could not be read and the rest is done
+   */
   boolean run() throws IOException, InterruptedException {
     boolean open = true;
     try {
@@ -55,7 +62,6 @@ final class CopyAction implements SyncThread.Action {
         if (!copy(batch)) {
           return false;
         }
-        position = batch.getLast().end();
         boolean goOn =
             thread.rest(
                 pace.restAfter(
@@ -73,7 +79,7 @@ final class CopyAction implements SyncThread.Action {
         }
       }
       open = false;
-      return pass.finish();
+      return finish();
     } finally {
       if (open) {
         pass.abort();
@@ -82,15 +88,35 @@ final class CopyAction implements SyncThread.Action {
     }
   }
 
+  private boolean finish() throws IOException {
+    boolean done = pass.finish();
+    if (unreadable != null) {
+      throw new DeviceException(
+          IoFailure.MEDIUM,
+          "%d chunks could not be read, the first: %s".formatted(skipped, unreadable.getMessage()),
+          unreadable);
+    }
+    return done;
+  }
+
   private boolean copy(List<SectorRange> batch) throws IOException {
     permit.announce(batch);
     try {
-      return Side.bySide(batch, pass::copy, env).stream().allMatch(done -> done);
+      boolean done = Side.bySide(batch, pass::copy, env).stream().allMatch(each -> each);
+      position = batch.getLast().end();
+      return done;
     } catch (DeviceException e) {
+      if (e.failure() != IoFailure.MEDIUM) {
+        throw e;
+      }
       if (pass.action() == SyncWork.Action.RECOVERY) {
         pass.giveUpFilling(e);
+        throw e;
       }
-      throw e;
+      unreadable = unreadable == null ? e : unreadable;
+      skipped++;
+      position = pass.skipChunk();
+      return pass.isCurrent();
     }
   }
 

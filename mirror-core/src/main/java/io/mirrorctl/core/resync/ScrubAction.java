@@ -8,6 +8,7 @@ import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** One check or repair of the whole array. */
@@ -45,20 +46,25 @@ final class ScrubAction implements SyncThread.Action {
         mismatchSectors.get());
   }
 
-  ScrubReport run() throws IOException, InterruptedException {
-    boolean complete = true;
+  /** Goes on from where it was; empty if it made way for copying and has to be run again. */
+  Optional<ScrubReport> run() throws IOException, InterruptedException {
     for (List<SectorRange> batch = batch(); !batch.isEmpty(); batch = batch()) {
       Side.bySide(batch, range -> scrubbing.check(range, correction), env)
           .forEach(mismatches -> mismatches.forEach(this::add));
-      position = batch.getLast().end();
-      complete =
-          thread.rest(
-              pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed()),
-              true);
-      if (!complete) {
-        break;
+      position = Math.min(batch.getLast().end(), scrubbing.sizeSectors());
+      long rest =
+          pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
+      if (!thread.rest(rest, true)) {
+        return Optional.of(report(false));
+      }
+      if (thread.isCopyWaiting()) {
+        return Optional.empty();
       }
     }
+    return Optional.of(report(true));
+  }
+
+  private ScrubReport report(boolean complete) {
     return new ScrubReport(
         name(), complete, position, mismatchSectors.get(), ImmutableList.copyOf(found));
   }

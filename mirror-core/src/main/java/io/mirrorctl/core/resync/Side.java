@@ -34,20 +34,20 @@ final class Side {
               env.io()));
     }
     List<T> results = new ArrayList<>();
-    IOException failure = null;
+    CompletionException first = null;
     for (CompletableFuture<T> each : running) {
       try {
         results.add(each.join());
       } catch (CompletionException e) {
-        if (!(e.getCause() instanceof IOException cause)) {
-          throw e;
-        }
-        failure = failure == null ? cause : failure;
+        first = first == null ? e : first;
       }
     }
-    if (failure != null) {
-      throw failure;
+    if (first == null) {
+      return results;
     }
-    return results;
+    if (first.getCause() instanceof IOException cause) {
+      throw cause;
+    }
+    throw first;
   }
 }

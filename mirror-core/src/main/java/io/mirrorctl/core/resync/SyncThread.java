@@ -39,8 +39,13 @@ public final class SyncThread implements AutoCloseable {
   private boolean paused;
   private boolean stopping;
   private boolean woken = true;
+
+  /** The last pass failed; another is due at this time of the ticker. */
   private boolean resting;
+
+  private long retryAt;
   private ScrubRequest requested;
+  private boolean scrubCancelled;
   private Action running;
 
   /** Something the thread is doing. */
@@ -48,8 +53,7 @@ public final class SyncThread implements AutoCloseable {
     SyncProgress progress(boolean paused);
   }
 
-  private record ScrubRequest(
-      Scrubbing.Correction correction, CompletableFuture<ScrubReport> result) {}
+  private record ScrubRequest(ScrubAction action, CompletableFuture<ScrubReport> result) {}
 
   public SyncThread(MirrorArray array, ClusterPort cluster, Env env) {
     this.array = array;
@@ -83,7 +87,7 @@ public final class SyncThread implements AutoCloseable {
   public boolean isIdle() {
     lock.lock();
     try {
-      return running == null && requested == null && (ended.getCount() == 0 || isDone());
+      return running == null && requested == null && (array.isReadOnly() || isDone());
     } finally {
       lock.unlock();
     }
@@ -124,14 +128,17 @@ public final class SyncThread implements AutoCloseable {
   }
 
   /**
-   * Compares all members, and corrects what differs if asked; begins when nothing is to be copied.
+   * Compares all members, and corrects what differs if asked; begins when nothing is to be copied,
+   * and gives way to copying that becomes due meanwhile.
    *
    * @return completes when done, or cancelled by {@link #cancelScrub} with what was found until
    *     then
    */
   public CompletableFuture<ScrubReport> scrub(Scrubbing.Correction correction) throws IOException {
     array.scrubbing().validate(correction);
-    ScrubRequest request = new ScrubRequest(correction, new CompletableFuture<>());
+    Pace pace = new Pace(env, array::clientRequests);
+    ScrubAction action = new ScrubAction(array.scrubbing(), correction, pace, this, env);
+    ScrubRequest request = new ScrubRequest(action, new CompletableFuture<>());
     lock.lock();
     try {
       if (stopping || ended.getCount() == 0) {
@@ -141,6 +148,7 @@ public final class SyncThread implements AutoCloseable {
         throw new IOException("a check or repair of " + array.name() + " is going on already");
       }
       requested = request;
+      scrubCancelled = false;
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -152,8 +160,6 @@ public final class SyncThread implements AutoCloseable {
   public void cancelScrub() {
     update(() -> scrubCancelled = requested != null);
   }
-
-  private boolean scrubCancelled;
 
   /** Ends the action at a safe point, keeping how far it came, and the thread. */
   @Override
@@ -219,19 +225,15 @@ public final class SyncThread implements AutoCloseable {
   private boolean awaitWork() throws InterruptedException {
     lock.lock();
     try {
-      long rest = RETRY_NANOS;
       while (!stopping) {
-        boolean due = woken || requested != null || (!resting && !isDone());
-        if (due && !paused) {
-          woken = false;
-          resting = false;
+        if (!paused && (isCopyDue() || requested != null)) {
           return true;
         }
-        if (!resting) {
-          changed.await();
+        long rest = retryAt - env.ticker().read();
+        if (resting && !paused && rest > 0) {
+          changed.awaitNanos(rest);
         } else {
-          rest = changed.awaitNanos(rest);
-          woken |= rest <= 0;
+          changed.await();
         }
       }
       return false;
@@ -240,21 +242,43 @@ public final class SyncThread implements AutoCloseable {
     }
   }
 
+  /** Lock held. After a pass that failed only when something has changed, or later. */
+  private boolean isCopyDue() {
+    if (resting && !woken && env.ticker().read() < retryAt) {
+      return false;
+    }
+    return woken || !isDone();
+  }
+
+  /** Whether a scrub has to make way. */
+  boolean isCopyWaiting() {
+    lock.lock();
+    try {
+      return isCopyDue() && !isDone();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void work() throws InterruptedException {
     ScrubRequest request;
+    boolean copyDue;
+    lock.lock();
+    try {
+      request = requested;
+      copyDue = isCopyDue();
+      if (copyDue) {
+        woken = false;
+        resting = false;
+      }
+    } finally {
+      lock.unlock();
+    }
     try (ClusterPort.Permit permit = cluster.beginResync()) {
-      Optional<SyncWork.Pass> pass = array.sync().begin();
+      Optional<SyncWork.Pass> pass = copyDue ? array.sync().begin() : Optional.empty();
       if (pass.isPresent()) {
         copy(new CopyAction(pass.get(), permit, new Pace(env, array::clientRequests), this, env));
-        return;
-      }
-      lock.lock();
-      try {
-        request = requested;
-      } finally {
-        lock.unlock();
-      }
-      if (request != null) {
+      } else if (request != null) {
         scrub(request);
       }
     } catch (IOException e) {
@@ -276,20 +300,16 @@ public final class SyncThread implements AutoCloseable {
   }
 
   private void scrub(ScrubRequest request) throws InterruptedException {
-    ScrubAction action =
-        new ScrubAction(
-            array.scrubbing(),
-            request.correction(),
-            new Pace(env, array::clientRequests),
-            this,
-            env);
+    ScrubAction action = request.action();
     begin(action, action.name());
     String outcome = "interrupted";
     try {
-      ScrubReport report = action.run();
-      outcome = report.complete() ? "done" : "interrupted";
-      finished();
-      request.result().complete(report);
+      Optional<ScrubReport> report = action.run();
+      if (report.isPresent()) {
+        outcome = report.get().complete() ? "done" : "interrupted";
+        finished();
+        request.result().complete(report.get());
+      }
     } catch (IOException e) {
       outcome = "failed: " + e.getMessage();
       finished();
@@ -318,7 +338,10 @@ public final class SyncThread implements AutoCloseable {
 
   private void failed(String what, IOException cause) {
     LOG.log(Level.WARNING, "{0} of {1} failed: {2}", what, array.name(), cause.getMessage());
-    update(() -> resting = true);
+    update(() -> {
+      resting = true;
+      retryAt = env.ticker().read() + RETRY_NANOS;
+    });
   }
 
   /**
@@ -330,7 +353,8 @@ public final class SyncThread implements AutoCloseable {
     lock.lock();
     try {
       long left = nanos;
-      while (!isToEnd(scrub) && (paused || left > 0)) {
+      SyncSpeed limits = speed;
+      while (!isToEnd(scrub) && (paused || (left > 0 && limits.equals(speed)))) {
         if (paused) {
           changed.await();
         } else {

@@ -6,6 +6,7 @@ import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
+import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
@@ -25,8 +26,18 @@ import org.awaitility.Awaitility;
 public final class ArrayRig {
   public static final long CHUNK = 64 << 10;
   public static final long DISK_BYTES = 8 << 20;
+  public static final long SMALL_DISK_BYTES = (2 << 20) + (64 << 10);
 
   private ArrayRig() {}
+
+  /** Disks whose data area has little more than one read unit, with room for chunks of 4 KiB. */
+  public static List<SimDisk> smallDisks(int count) {
+    List<SimDisk> disks = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      disks.add(new SimDisk("disk" + i, SMALL_DISK_BYTES));
+    }
+    return disks;
+  }
 
   public static List<SimDisk> disks(int count) {
     List<SimDisk> disks = new ArrayList<>();
@@ -90,6 +101,17 @@ public final class ArrayRig {
     return data;
   }
 
+  /** The disk from which this byte is read. */
+  public static SimDisk readerOf(LocalMirror mirror, List<SimDisk> disks, long offset)
+      throws IOException {
+    disks.forEach(SimDisk::clearLog);
+    read(mirror, offset, 512);
+    return disks.stream()
+        .filter(disk -> disk.count(SimOperation.Kind.READ) == 1)
+        .findFirst()
+        .orElseThrow();
+  }
+
   public static ByteBuffer filled(int fill, int length) {
     return ByteBuffer.wrap(bytes(fill, length));
   }
@@ -120,6 +142,16 @@ public final class ArrayRig {
 
   public static Superblock superblock(SimDisk disk) throws IOException {
     return ((SuperblockRead.Valid) MemberMetadata.read(disk).superblock()).superblock();
+  }
+
+  /** Where the data area begins on the disk, in bytes. */
+  public static long dataStart(SimDisk disk) throws IOException {
+    return superblock(disk).dataOffset() * SectorRange.SECTOR_BYTES;
+  }
+
+  /** The disk's sectors that hold these bytes of the array. */
+  public static SectorRange onDisk(SimDisk disk, long offset, long length) throws IOException {
+    return SectorRange.coveringBytes(dataStart(disk) + offset, length);
   }
 
   /** The data area as it is on the disk. */

@@ -150,14 +150,28 @@ public final class SimDisk implements BlockDevice {
   /** Cuts the power: this handle is dead, and unflushed sectors may have lost their content. */
   public void powerCut(RandomGenerator random) {
     synchronized (shared) {
-      checkState(state == State.OPEN, "%s is not open", name);
-      state = State.CUT;
-      for (Write write : pendingInOrder()) {
-        tear(write, random);
-      }
-      pending.clear();
+      die(random);
       shared.storage.powerCut(random);
     }
+  }
+
+  /**
+   * The program that uses this handle dies while the disk goes on: the handle is dead, of writes in
+   * flight any part may have been written, and nothing else is lost.
+   */
+  public void programDies(RandomGenerator random) {
+    synchronized (shared) {
+      die(random);
+    }
+  }
+
+  private void die(RandomGenerator random) {
+    checkState(state == State.OPEN, "%s is not open", name);
+    state = State.CUT;
+    for (Write write : pendingInOrder()) {
+      tear(write, random);
+    }
+    pending.clear();
   }
 
   /** A new handle after {@link #close} or {@link #powerCut}. */
