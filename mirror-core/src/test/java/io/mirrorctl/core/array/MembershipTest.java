@@ -86,7 +86,9 @@ class MembershipTest {
   @Test
   void theLastInSyncMemberIsNotCondemned() throws Exception {
     assertThat(membership.condemn(a, new MemberState.Faulty("an error"))).isTrue();
-    assertThat(membership.isCondemned(a)).isTrue();
+    assertThat(membership.isCondemned(a) || membership.current().find(a).orElseThrow().isFaulty())
+        .as("condemned, or its loss recorded already by the thread that makes changes")
+        .isTrue();
     assertThat(membership.condemn(b, new MemberState.Faulty("an error"))).isFalse();
     membership.awaitSettled();
     assertThat(membership.current().inSync()).extracting(Leg::member).containsExactly(b);
