@@ -3,7 +3,6 @@ package io.mirrorctl.cli.nbd;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,9 +31,9 @@ final class Connection implements Runnable, Watch.Watched {
    * @param peer for people
    * @param whenOver runs once, when the socket is closed and no thread is left
    */
-  Connection(SocketChannel socket, String peer, StartTls tls, Resources server, Runnable whenOver) {
+  Connection(Line line, String peer, StartTls tls, Resources server, Runnable whenOver) {
     this.peer = peer;
-    this.line = new Line(socket, server.env().ticker());
+    this.line = line;
     this.tls = tls;
     this.server = server;
     this.whenOver = whenOver;

@@ -24,9 +24,6 @@ import org.jspecify.annotations.Nullable;
  * <p>Threading: safe from any thread.
  */
 final class Export {
-  /** An idle socket whose end had arrived would have woken its reader by then. */
-  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
-
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
   private final String name;
@@ -108,7 +105,8 @@ final class Export {
         if (session.isChanging()) {
           return "writes of a closed connection are still under way";
         }
-      } else if (!session.line().openAfter(arrival, QUIET_NANOS)) {
+      } else if (!session.line().wasOpenAfter(arrival)) {
+        session.line().askWhetherOpen();
         return "another connection is so busy that it cannot be seen whether its client is there";
       }
     }

@@ -2,94 +2,161 @@ package io.mirrorctl.cli.nbd;
 
 import com.google.common.base.Ticker;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
 import java.nio.channels.ByteChannel;
+import java.nio.channels.ClosedSelectorException;
 import java.nio.channels.GatheringByteChannel;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A connected socket that remembers when it last heard from its peer.
+ * A connected socket, with blocking reads and writes, that can tell whether its peer is still
+ * there.
  *
- * <p>A peer that closed its side is noticed only by reading up to the end of what it sent. Whoever
- * must know whether that has happened (a second connection that may be a replacement of this one)
- * asks {@link #openAfter}.
+ * <p>That a peer has closed its side is seen only by reading up to the end of what it sent. Whoever
+ * must know (a second connection that may be the replacement of this one) calls {@link
+ * #askWhetherOpen} and then {@link #wasOpenAfter} until that is sure. For this the socket itself
+ * does not block, and a reader that waits for bytes can be woken to look again.
  *
- * <p>Threading: one thread reads, one writes, anyone may ask or {@link #abort}.
+ * <p>Threading: one thread reads, one writes, anyone may ask or {@link #abort}. An interrupt ends a
+ * wait with {@link InterruptedIOException}.
  */
 final class Line implements ByteChannel, GatheringByteChannel {
   private final SocketChannel socket;
   private final Ticker ticker;
+  private final Selector readable;
 
-  /** When the read under way began; 0 while none is. */
-  private volatile long readBegan;
+  /** Made by the writer when it has to wait for the first time. */
+  private volatile @Nullable Selector writable;
 
-  /** A time at which the peer's end of stream had surely not arrived. */
+  /** A time at which the end of the peer's stream had not arrived. */
   private volatile long knownOpen;
 
-  private boolean lastReadEmptiedSocket;
+  // of the reader
+  private boolean emptied;
   private long lastReadBegan;
-  private long lastReadNanos;
+  private boolean waited;
 
-  Line(SocketChannel socket, Ticker ticker) {
+  /**
+   * @param socket is closed if this fails
+   */
+  Line(SocketChannel socket, Ticker ticker) throws IOException {
     this.socket = socket;
     this.ticker = ticker;
     this.knownOpen = ticker.read();
+    try {
+      socket.configureBlocking(false);
+      this.readable = Selector.open();
+      socket.register(readable, SelectionKey.OP_READ);
+    } catch (IOException e) {
+      socket.close();
+      throw e;
+    }
   }
 
-  /** How long the last read took, in nanoseconds; asked by the reading thread. */
-  long lastReadNanos() {
-    return lastReadNanos;
+  /** Whether the last read had to wait for its bytes; asked by the reading thread. */
+  boolean lastReadWaited() {
+    return waited;
+  }
+
+  /** Makes a reader that waits look whether the end of the stream has arrived. */
+  void askWhetherOpen() {
+    readable.wakeup();
   }
 
   /**
-   * Whether it is sure that the peer had not closed its side at the given time: either a read has
-   * found nothing for so long that the end would have woken it, or a read that began after that
-   * time emptied the socket and a later one found more data.
+   * Whether the peer surely had not closed its side at the given time: a read that began later
+   * found nothing, not even the end; or it took all there was, and the next one found more.
    *
    * @param time by the ticker, in nanoseconds
-   * @param quiet nanoseconds without anything that prove an empty socket
    */
-  boolean openAfter(long time, long quiet) {
-    if (knownOpen - time > 0) {
-      return true;
-    }
-    long began = readBegan;
-    return began != 0 && ticker.read() - began > quiet;
+  boolean wasOpenAfter(long time) {
+    return knownOpen - time > 0;
   }
 
   @Override
   public int read(ByteBuffer into) throws IOException {
-    int room = into.remaining();
-    long began = ticker.read();
-    readBegan = began;
-    int count;
-    try {
-      count = socket.read(into);
-    } finally {
-      readBegan = 0;
+    waited = false;
+    while (true) {
+      int room = into.remaining();
+      long began = ticker.read();
+      int count = socket.read(into);
+      if (count > 0) {
+        if (emptied) {
+          knownOpen = lastReadBegan;
+        }
+        emptied = count < room;
+        lastReadBegan = began;
+      }
+      if (count != 0 || room == 0) {
+        return count;
+      }
+      knownOpen = began;
+      emptied = false;
+      waited = true;
+      await(readable);
     }
-    lastReadNanos = ticker.read() - began;
-    if (count > 0 && lastReadEmptiedSocket) {
-      knownOpen = lastReadBegan;
-    }
-    lastReadEmptiedSocket = count < room;
-    lastReadBegan = began;
-    return count;
   }
 
   @Override
   public int write(ByteBuffer from) throws IOException {
-    return socket.write(from);
+    while (true) {
+      int count = socket.write(from);
+      if (count > 0 || !from.hasRemaining()) {
+        return count;
+      }
+      awaitWritable();
+    }
   }
 
   @Override
   public long write(ByteBuffer[] from, int offset, int length) throws IOException {
-    return socket.write(from, offset, length);
+    while (true) {
+      long count = socket.write(from, offset, length);
+      if (count > 0) {
+        return count;
+      }
+      awaitWritable();
+    }
   }
 
   @Override
   public long write(ByteBuffer[] from) throws IOException {
-    return socket.write(from);
+    return write(from, 0, from.length);
+  }
+
+  private void awaitWritable() throws IOException {
+    Selector selector = writable;
+    if (selector == null) {
+      selector = Selector.open();
+      // before the registration, so that whoever closes the socket after it sees the selector
+      writable = selector;
+      try {
+        socket.register(selector, SelectionKey.OP_WRITE);
+      } catch (IOException e) {
+        selector.close();
+        throw e;
+      }
+    }
+    await(selector);
+  }
+
+  private void await(Selector selector) throws IOException {
+    try {
+      selector.select(_ -> {});
+    } catch (ClosedSelectorException e) {
+      throw new AsynchronousCloseException();
+    }
+    if (Thread.currentThread().isInterrupted()) {
+      throw new InterruptedIOException("interrupted while waiting for the peer");
+    }
+    if (!socket.isOpen()) {
+      throw new AsynchronousCloseException();
+    }
   }
 
   @Override
@@ -97,10 +164,10 @@ final class Line implements ByteChannel, GatheringByteChannel {
     return socket.isOpen();
   }
 
-  /** Drops the connection at once; threads inside a read or write leave with an exception. */
+  /** Drops the connection at once; threads that wait in a read or write leave with an exception. */
   void abort() {
     try {
-      socket.close();
+      close();
     } catch (IOException e) {
       // a socket that does not even close leaves nothing to be done
     }
@@ -108,6 +175,15 @@ final class Line implements ByteChannel, GatheringByteChannel {
 
   @Override
   public void close() throws IOException {
-    socket.close();
+    // the socket first: a wait that begins later fails, one that has begun ends with its selector
+    try {
+      socket.close();
+    } finally {
+      readable.close();
+      Selector selector = writable;
+      if (selector != null) {
+        selector.close();
+      }
+    }
   }
 }

@@ -113,6 +113,9 @@ public final class NbdServer implements Closeable {
       } catch (IOException e) {
         LOG.log(Level.WARNING, "nbd {0}: cannot accept: {1}", listener.address(), e.toString());
         pause();
+      } catch (RuntimeException | Error e) {
+        LOG.log(Level.ERROR, "nbd " + listener.address(), e);
+        pause();
       }
     }
   }
@@ -128,8 +131,15 @@ public final class NbdServer implements Closeable {
       socket.close();
       return;
     }
+    Line line;
+    try {
+      line = new Line(socket, server.env().ticker());
+    } catch (IOException e) {
+      places.give();
+      throw e;
+    }
     var self = new Connection[1];
-    self[0] = new Connection(socket, peer, tls, server, () -> ended(self[0]));
+    self[0] = new Connection(line, peer, tls, server, () -> ended(self[0]));
     connections.add(self[0]);
     try {
       server.env().io().execute(self[0]);

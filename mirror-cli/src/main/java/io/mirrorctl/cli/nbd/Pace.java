@@ -14,26 +14,23 @@ final class Pace {
   /** So many lone requests in succession make a client of one request at a time. */
   private static final int LONE_ENOUGH = 16;
 
-  /** A read that takes no longer has not waited: the request was there already. */
-  private static final long NOT_WAITED_NANOS = 3_000;
-
-  /** So many of those in succession are hardly chance, even on a busy machine. */
-  private static final int QUEUED_ENOUGH = 16;
+  /** So many in succession that lay ready when they were read are hardly chance. */
+  private static final int READY_ENOUGH = 16;
 
   private int lone;
-  private int queued;
+  private int ready;
 
   /**
    * Tells of a request that was read.
    *
    * @param othersInFlight other requests not answered yet
    * @param moreArrived whether the next one is here already
-   * @param readNanos how long the last read from the socket took
+   * @param waited whether it was waited for; if not, it lay ready in the socket
    * @return whether to have another thread read on while this request is executed
    */
-  boolean expectMore(int othersInFlight, boolean moreArrived, long readNanos) {
-    queued = readNanos < NOT_WAITED_NANOS ? queued + 1 : 0;
-    if (othersInFlight > 0 || moreArrived || queued >= QUEUED_ENOUGH) {
+  boolean expectMore(int othersInFlight, boolean moreArrived, boolean waited) {
+    ready = waited ? 0 : ready + 1;
+    if (othersInFlight > 0 || moreArrived || ready >= READY_ENOUGH) {
       lone = 0;
       return true;
     }

@@ -54,10 +54,13 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   /** Requests read and not yet answered. */
   private final AtomicInteger inFlight = new AtomicInteger();
 
+  /** Those of them that came before the end of this session was in sight. */
+  private final AtomicInteger due = new AtomicInteger();
+
   /** Changes of the device that were read and have not ended there. */
   private final AtomicInteger changes = new AtomicInteger();
 
-  /** Guards the waiting for {@link #inFlight} to fall, and for the end. */
+  /** Guards the waiting for these to fall, and for the end. */
   private final ReentrantLock lock = new ReentrantLock();
 
   private final Condition progress = lock.newCondition();
@@ -135,7 +138,7 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
     signal();
   }
 
-  /** Waits until every request that was read is answered; false if the time was not enough. */
+  /** Waits until every request read before is answered; false if the time was not enough. */
   boolean awaitAnswered(long nanos) throws InterruptedException {
     return await(nanos, false);
   }
@@ -155,7 +158,7 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
       long left = nanos;
       while (true) {
         somebodyWaits = true;
-        if (over || (!untilOver && inFlight.get() == 0)) {
+        if (over || (!untilOver && due.get() == 0)) {
           return true;
         }
         if (left <= 0) {
@@ -206,6 +209,7 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   /** Counts the request in; whoever ends the session from now on sees it, or is seen here. */
   private @Nullable Request begin(Request request) {
     inFlight.incrementAndGet();
+    due.incrementAndGet();
     if (request.modifies()) {
       changes.incrementAndGet();
     }
@@ -213,11 +217,13 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
       case OPEN -> request;
       case DRAINING -> {
         giveUp(request);
+        notDue();
         yield request.refused(Fault.SHUTDOWN);
       }
       case CUT -> {
         giveUp(request);
-        answered();
+        inFlight.decrementAndGet();
+        notDue();
         yield null;
       }
     };
@@ -237,7 +243,8 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   @Override
   public boolean expectMore() {
     boolean more =
-        pace.expectMore(inFlight.get() - 1, reader.moreArrived(), transport.line().lastReadNanos());
+        pace.expectMore(
+            inFlight.get() - 1, reader.moreArrived(), transport.line().lastReadWaited());
     if (!more) {
       watch.attention();
     }
@@ -279,7 +286,12 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
       memory.release(data.payload());
       share.give(data.request().reserved());
     }
-    answered();
+    inFlight.decrementAndGet();
+    if (Fault.SHUTDOWN.equals(reply.request().fault())) {
+      signalIfAwaited();
+    } else {
+      notDue();
+    }
   }
 
   @Override
@@ -310,27 +322,33 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   /** The last thread has left. */
   @Override
   public void over() {
-    outbox.discard();
-    replies.close();
-    if (state.get() == State.DRAINING) {
-      leaving.begin(0);
-      transport.close();
-    } else {
-      transport.abort();
-    }
-    watch.remove(this);
-    lock.lock();
     try {
-      over = true;
-      progress.signalAll();
+      outbox.discard();
+      replies.close();
+      if (state.get() == State.DRAINING) {
+        leaving.begin(0);
+        transport.close();
+      }
     } finally {
-      lock.unlock();
+      transport.abort();
+      watch.remove(this);
+      lock.lock();
+      try {
+        over = true;
+        progress.signalAll();
+      } finally {
+        lock.unlock();
+      }
+      whenOver.run();
     }
-    whenOver.run();
   }
 
-  private void answered() {
-    inFlight.decrementAndGet();
+  private void notDue() {
+    due.decrementAndGet();
+    signalIfAwaited();
+  }
+
+  private void signalIfAwaited() {
     if (somebodyWaits) {
       signal();
     }

@@ -1,13 +1,17 @@
 package io.mirrorctl.cli.nbd;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import com.google.common.collect.HashMultiset;
 import com.google.common.collect.Multiset;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -19,6 +23,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -29,13 +34,18 @@ class HostileClientsTest {
   private static final Logger LOG = (Logger) LoggerFactory.getLogger("io.mirrorctl.cli.nbd");
   private static final int THREADS = 2;
 
+  private static final ListAppender<ILoggingEvent> errors = new ListAppender<>();
+
   @BeforeAll
-  static void beQuiet() {
+  static void logErrorsOnly() {
     LOG.setLevel(Level.ERROR);
+    LOG.addAppender(errors);
+    errors.start();
   }
 
   @AfterAll
-  static void beLoud() {
+  static void logAsBefore() {
+    LOG.detachAppender(errors);
     LOG.setLevel(null);
   }
 
@@ -50,6 +60,31 @@ class HostileClientsTest {
   @Timeout(value = 120, unit = TimeUnit.MINUTES)
   void aMillionStreams() throws Exception {
     run(1_000_000);
+  }
+
+  @Test
+  @Timeout(value = 120, unit = TimeUnit.SECONDS)
+  void aThousandStreamsWhereTlsShouldBegin(@TempDir Path directory) throws Exception {
+    var certificates = new Certificates(directory, "localhost");
+    NbdTls tls =
+        NbdTls.of(
+            NbdTls.Mode.REQUIRE,
+            certificates.file("server-cert.pem"),
+            certificates.file("server-key.pem"));
+    try (var server =
+        TestServer.start(config -> config.withTls(tls)).with("", new StrictDevice())) {
+      for (int seed = 0; seed < 1000; seed++) {
+        try (RawClient client = RawClient.greeted(server.address())) {
+          assertThat(client.option(Nbd.OPT_STARTTLS)).isEqualTo(Nbd.REP_ACK);
+          client.send(HostileStream.likeTls(seed));
+          client.sendNoMore();
+          client.receiveAll();
+        }
+      }
+      await().until(() -> server.server.connections() == 0);
+      assertThat(server.server.bytesInFlight()).isZero();
+      assertThat(errors.list).isEmpty();
+    }
   }
 
   private static void run(int streams) throws Exception {
@@ -79,6 +114,7 @@ class HostileClientsTest {
           throw new AssertionError("seed " + seed, e);
         }
       }
+      assertThat(errors.list).isEmpty();
       try (RawClient good = server.client("", true)) {
         assertThat(good.structuredRead(0, 4096)).containsOnly(0);
       }

@@ -61,6 +61,19 @@ final class HostileStream {
     }
   }
 
+  /** Rubbish with the beginning of a TLS handshake record, of many lengths. */
+  static byte[] likeTls(long seed) {
+    var random = new Random(seed);
+    byte[] data = new byte[random.nextInt(400)];
+    random.nextBytes(data);
+    byte[] start = {
+      22, 3, 1, 0, (byte) random.nextInt(256), 1, 0, 0, (byte) random.nextInt(256), 3, 3
+    };
+    System.arraycopy(
+        start, 0, data, 0, Math.min(random.nextInt(12), Math.min(start.length, data.length)));
+    return data;
+  }
+
   byte[] bytes() {
     return bytes.clone();
   }

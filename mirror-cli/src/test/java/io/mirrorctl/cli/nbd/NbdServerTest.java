@@ -152,6 +152,37 @@ class NbdServerTest {
   }
 
   @Test
+  void connectionsThatComeAndGoLeaveNoFileOpen() throws Exception {
+    var disk = new SimDisk("disk", 4 << 20);
+    exports.add("vol", disk, "");
+    try (NbdServer server = start("unix:" + directory.resolve("s"))) {
+      NbdAddress address = server.addresses().getFirst();
+      long before = 0;
+      for (int i = 0; i < 120; i++) {
+        if (i == 20) {
+          before = openFiles();
+        }
+        try (RawClient client = RawClient.onExport(address, "vol", false)) {
+          // more than the socket holds, so that the server has to wait for its client
+          client.sendRequest(0, Nbd.CMD_READ, 1, 0, 4 << 20);
+          if (i % 2 == 0) {
+            assertThat(client.simpleReply(1)).isZero();
+            client.receive(4 << 20);
+          }
+        }
+        await().pollInterval(1, TimeUnit.MILLISECONDS).until(() -> server.connections() == 0);
+      }
+      assertThat(openFiles()).isLessThan(before + 50);
+    }
+  }
+
+  private static long openFiles() throws IOException {
+    try (var files = Files.list(Path.of("/proc/self/fd"))) {
+      return files.count();
+    }
+  }
+
+  @Test
   void whenEverythingIsClosedNoThreadIsLeftAtWork() throws Exception {
     exports.add("vol", new SimDisk("disk", 8 << 20), "");
     Env system = Env.system();

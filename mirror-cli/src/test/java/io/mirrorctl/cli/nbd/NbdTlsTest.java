@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Random;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -104,6 +105,24 @@ class NbdTlsTest {
             }));
         client.assertClosed();
       }
+    }
+  }
+
+  @Test
+  void whatWasAgreedInPlainTextIsForgottenWithTls() throws Exception {
+    SSLContext context = SSLContext.getInstance("TLSv1.3");
+    context.init(null, TlsContexts.authorities(certificates.file("ca-cert.pem")), null);
+    try (var server = server(tls(Mode.ALLOW));
+        RawClient client = RawClient.greeted(server.address())) {
+      assertThat(client.option(Nbd.OPT_STRUCTURED_REPLY)).isEqualTo(Nbd.REP_ACK);
+      client.meta(Nbd.OPT_SET_META_CONTEXT, "vol", Nbd.CONTEXT_BASE_ALLOCATION);
+      assertThat(client.option(Nbd.OPT_STARTTLS)).isEqualTo(Nbd.REP_ACK);
+      client.shakeHands(context);
+      assertThat(client.option(Nbd.OPT_STARTTLS)).isEqualTo(Nbd.REP_ERR_INVALID);
+      assertThat(client.go("vol").getLast().type()).isEqualTo(Nbd.REP_ACK);
+      assertThat(client.simpleRead(0, 512)).containsOnly(0);
+      client.sendRequest(0, Nbd.CMD_BLOCK_STATUS, 1, 0, 512);
+      assertThat(client.simpleReply(1)).isEqualTo(Nbd.EINVAL);
     }
   }
 

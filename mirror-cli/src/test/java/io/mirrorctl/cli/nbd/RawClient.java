@@ -12,20 +12,25 @@ import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.ByteChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import javax.net.ssl.SSLContext;
+import tlschannel.ClientTlsChannel;
 
 /** A client that sends exactly what a test wants, sense or nonsense, and shows what comes back. */
 final class RawClient implements Closeable {
   static final int BOTH_FLAGS = Nbd.FLAG_C_FIXED_NEWSTYLE | Nbd.FLAG_C_NO_ZEROES;
 
   private final SocketChannel socket;
+  private ByteChannel stream;
 
   private RawClient(SocketChannel socket) {
     this.socket = socket;
+    this.stream = socket;
   }
 
   /** Connects, and reads nothing yet. */
@@ -75,7 +80,7 @@ final class RawClient implements Closeable {
   void send(byte[] bytes) throws IOException {
     ByteBuffer buffer = ByteBuffer.wrap(bytes);
     while (buffer.hasRemaining()) {
-      socket.write(buffer);
+      stream.write(buffer);
     }
   }
 
@@ -92,7 +97,7 @@ final class RawClient implements Closeable {
     byte[] received = new byte[bytes];
     ByteBuffer buffer = ByteBuffer.wrap(received);
     while (buffer.hasRemaining()) {
-      if (socket.read(buffer) < 0) {
+      if (stream.read(buffer) < 0) {
         throw new EOFException("closed after %d of %d bytes".formatted(buffer.position(), bytes));
       }
     }
@@ -104,7 +109,7 @@ final class RawClient implements Closeable {
     var out = ByteStreams.newDataOutput();
     ByteBuffer buffer = ByteBuffer.allocate(8192);
     try {
-      while (socket.read(buffer.clear()) >= 0) {
+      while (stream.read(buffer.clear()) >= 0) {
         out.write(buffer.array(), 0, buffer.position());
       }
     } catch (IOException e) {
@@ -115,6 +120,13 @@ final class RawClient implements Closeable {
 
   void assertClosed() throws IOException {
     assertThat(receiveAll()).isEmpty();
+  }
+
+  /** Goes on through TLS, after the server has agreed to that. */
+  void shakeHands(SSLContext context) throws IOException {
+    var channel = ClientTlsChannel.newBuilder(socket, context).build();
+    channel.handshake();
+    stream = channel;
   }
 
   // ---- handshake

@@ -3,6 +3,7 @@ package io.mirrorctl.cli.nbd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.cli.nbd.RawClient.OptionReply;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
@@ -196,6 +198,35 @@ class SessionEndTest {
   }
 
   @Test
+  void aWriteNeverLandsAfterItsConnectionWasReplaced() throws Exception {
+    var random = new Random(1);
+    disk.hook(operation -> {
+      if (isWrite(operation) && operation.options().isEmpty()) {
+        // what belongs to the first connection of a round is slow
+        Uninterruptibles.sleepUninterruptibly(Duration.ofNanos(500_000 + operation.length()));
+      }
+    });
+    for (int round = 0; round < 100; round++) {
+      try (RawClient first = client()) {
+        for (int i = random.nextInt(6); i >= 0; i--) {
+          first.sendWrite(0, i, 0, filled(100));
+        }
+        if (random.nextBoolean()) {
+          assertThat(first.chunk().error()).isZero();
+        }
+      }
+      try (RawClient second = client()) {
+        second.sendWrite(Nbd.CMD_FLAG_FUA, 1, 0, filled(round));
+        assertThat(second.error(1)).isZero();
+      }
+      while (server.server.connections() > 0) {
+        Thread.onSpinWait();
+      }
+      assertThat(disk.peek(0, 4096)).containsOnly(round);
+    }
+  }
+
+  @Test
   void aGoodbyeDoesNotGiveUpWritesAndNewConnectionsWaitForThem() throws Exception {
     Hold hold = Hold.interruptible(disk, SessionEndTest::isWrite);
     try (RawClient client = client()) {
@@ -240,6 +271,29 @@ class SessionEndTest {
       assertThat(disk.peek(0, 4096)).containsOnly(1);
     }
     assertThat(server.exports.remove("vol")).isFalse();
+  }
+
+  @Test
+  void aClientThatGoesOnAndOnDoesNotKeepAnExportFromBeingRemoved() throws Exception {
+    try (RawClient client = client();
+        var threads = Executors.newSingleThreadExecutor()) {
+      var flood =
+          threads.submit(() -> {
+            try {
+              for (long i = 0; true; i++) {
+                client.sendRequest(0, Nbd.CMD_FLUSH, i, 0, 0);
+                if (i >= 3) {
+                  client.chunk();
+                }
+              }
+            } catch (IOException e) {
+              return client;
+            }
+          });
+      await().until(() -> disk.count(SimOperation.Kind.FLUSH) > 100);
+      assertThat(server.exports.remove("vol", Duration.ofDays(1))).isTrue();
+      assertThat(flood.get()).isSameAs(client);
+    }
   }
 
   @Test
