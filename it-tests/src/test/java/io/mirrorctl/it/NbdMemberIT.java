@@ -2,12 +2,17 @@ package io.mirrorctl.it;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceAccess;
+import io.mirrorctl.core.block.FileDevice;
+import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,6 +49,37 @@ class NbdMemberIT {
       server.kill();
     }
     assertThat(MemberFiles.sameData(files.get(0), files.get(1))).isTrue();
+  }
+
+  @Test
+  void whatTheServerLostWithItsCacheIsResynced() throws Exception {
+    Path file = ArrayOnDisks.files(directory, MEMBER_BYTES, 1).getFirst();
+    var disk = new SimDisk("remote", MEMBER_BYTES);
+    try (BlockDevice local = FileDevice.open(file, new DeviceAccess.Exclusive())) {
+      ArrayOnDisks.create(List.of(local, disk), BitmapKind.INTERNAL, 65536);
+    }
+    Path socket = directory.resolve("remote.sock");
+    try (var remote = CrashMembers.losingPower(socket, List.of(disk), UnaryOperator.identity());
+        var array = ServedArray.start(directory, List.of(file, remote.disks().getFirst()))) {
+      var random = new SplittableRandom(22);
+      var ledger = new WriteLedger(size(array));
+      try (var writers = CrashWriters.start(array, ledger, random.split())) {
+        for (int i = 0; i < 5; i++) {
+          Thread.sleep(300);
+          remote.cut(random);
+        }
+        Thread.sleep(300);
+        writers.stop();
+      }
+      assertIntact(array, ledger);
+      assertThat(array.member(remote.disks().getFirst()).state()).isEqualTo("in-sync");
+      assertThat(array.node().terminate()).isZero();
+      remote.look(devices -> {
+        try (BlockDevice local = FileDevice.open(file, new DeviceAccess.ReadOnly())) {
+          assertThat(MemberAudit.of(List.of(local, devices.getFirst())).differences()).isEmpty();
+        }
+      });
+    }
   }
 
   private Background nbdkit(Path file, Path socket) throws IOException {
