@@ -229,12 +229,20 @@ public final class Members {
     }
     BitmapGeometry next = new BitmapGeometry(sectors, bitmap.geometry().chunkBytes());
     checkBitmapFits(set, next);
-    if (sectors >= set.sizeSectors()) {
-      array.storage().geometry(next);
-      bitmap.resize(next);
-      array.change(now -> now.withSize(sectors));
-      return;
+    try (var _ = array.sync().hold()) {
+      if (sectors >= set.sizeSectors()) {
+        array.storage().geometry(next);
+        bitmap.resize(next);
+        array.change(now -> now.withSize(sectors));
+      } else {
+        shrink(bitmap, next);
+      }
     }
+  }
+
+  /** No write is under way behind the new end, and none that waits gets there any more. */
+  private void shrink(WriteIntentBitmap bitmap, BitmapGeometry next) throws IOException {
+    long sectors = next.syncSizeSectors();
     try (var _ = array.ranges().acquire(new SectorRange(sectors, Long.MAX_VALUE))) {
       array.change(now -> now.withSize(sectors));
       bitmap.resize(next);

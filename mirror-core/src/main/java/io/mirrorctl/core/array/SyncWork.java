@@ -9,6 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
@@ -37,7 +40,15 @@ public final class SyncWork {
   private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
   private final long unitSectors;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition passEnded = lock.newCondition();
   private volatile Runnable waker = () -> {};
+
+  /** So many want that no pass is under way; changed under the lock. */
+  private final AtomicInteger holds = new AtomicInteger();
+
+  /** Guarded by the lock. */
+  private boolean passing;
 
   /**
    * @param unit bytes in the members' largest sector
@@ -74,7 +85,8 @@ public final class SyncWork {
   }
 
   /**
-   * Begins a pass over the array as it is now; empty if there is nothing to do.
+   * Begins a pass over the array as it is now; empty if there is nothing to do, or not now. Its
+   * user calls {@link Pass#finish} or {@link Pass#abort} at the end.
    *
    * @throws IOException if the loss of a member cannot be recorded: until then nothing is copied
    */
@@ -83,14 +95,76 @@ public final class SyncWork {
     long losses = membership.losses();
     MemberSet set = membership.current();
     List<Leg> recovering = set.legs().stream().filter(Leg::isRecovering).toList();
-    if (recovering.isEmpty() && isIdle()) {
+    if ((recovering.isEmpty() && isIdle()) || !take()) {
       return Optional.empty();
     }
-    if (!recovering.isEmpty()) {
-      storage.writeVacantSlots(bitmap.get().header());
-      bitmap.get().rewriteAll();
+    boolean begun = false;
+    try {
+      if (!recovering.isEmpty()) {
+        storage.writeVacantSlots(bitmap.get().header());
+        bitmap.get().rewriteAll();
+      }
+      begun = true;
+      return Optional.of(new Pass(set, losses, recovering));
+    } finally {
+      if (!begun) {
+        release();
+      }
     }
-    return Optional.of(new Pass(set, losses, recovering));
+  }
+
+  private boolean take() {
+    lock.lock();
+    try {
+      passing = holds.get() == 0;
+      return passing;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void release() {
+    lock.lock();
+    try {
+      passing = false;
+      passEnded.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether somebody waits for the pass to end, which is not current any more. */
+  public boolean isHeld() {
+    return holds.get() > 0;
+  }
+
+  /** Keeps passes from going on until it is closed; returns when none is under way. */
+  Hold hold() {
+    lock.lock();
+    try {
+      holds.incrementAndGet();
+      wake();
+      while (passing) {
+        passEnded.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+    return () -> {
+      lock.lock();
+      try {
+        holds.decrementAndGet();
+      } finally {
+        lock.unlock();
+      }
+      wake();
+    };
+  }
+
+  /** Given back by closing. */
+  interface Hold extends AutoCloseable {
+    @Override
+    void close();
   }
 
   /** One way through the array, from its start to its end. */
@@ -198,7 +272,7 @@ public final class SyncWork {
 
     /** Whether the members are still those with which the pass began. */
     public boolean isCurrent() {
-      return !membership.isUnsettled() && sameLegs(membership.current());
+      return !isHeld() && !membership.isUnsettled() && sameLegs(membership.current());
     }
 
     /** A member that lost what was written to it is another one, though its state has its name. */
@@ -247,6 +321,14 @@ public final class SyncWork {
      */
     public boolean finish() throws IOException {
       closeChunk(true);
+      try {
+        return activateIfDone();
+      } finally {
+        release();
+      }
+    }
+
+    private boolean activateIfDone() throws IOException {
       writes.flushReceivers();
       List<Member> filled = set.legs().stream().filter(Leg::isRecovering).map(Leg::member).toList();
       if (filled.isEmpty()) {
@@ -263,6 +345,7 @@ public final class SyncWork {
     /** The pass ends before its time; the open chunk stays needed. */
     public void abort() {
       closeChunk(false);
+      release();
     }
 
     /**
@@ -281,7 +364,7 @@ public final class SyncWork {
      * become members.
      */
     public void giveUpFilling(IOException cause) throws IOException {
-      abort();
+      closeChunk(false);
       membership.change(now -> {
         MemberSet next = now;
         for (Leg leg : now.legs()) {

@@ -244,7 +244,8 @@ public final class SyncThread implements AutoCloseable {
 
   /** Lock held. After a pass that failed only when something has changed, or later. */
   private boolean isCopyDue() {
-    if (resting && !woken && env.ticker().read() < retryAt) {
+    boolean tooEarly = resting && !woken && env.ticker().read() < retryAt;
+    if (tooEarly || array.sync().isHeld()) {
       return false;
     }
     return woken || !isDone();
@@ -354,7 +355,9 @@ public final class SyncThread implements AutoCloseable {
     try {
       long left = nanos;
       SyncSpeed limits = speed;
-      while (!isToEnd(scrub) && (paused || (left > 0 && limits.equals(speed)))) {
+      while (!isToEnd(scrub)
+          && !array.sync().isHeld()
+          && (paused || (left > 0 && limits.equals(speed)))) {
         if (paused) {
           changed.await();
         } else {

@@ -30,7 +30,7 @@ final class RestartingDisk implements VolatileDevice {
   }
 
   /** Makes {@link SimDisk#powerCut} lose every unflushed sector. */
-  private static final class AllLost extends Random {
+  static final class AllLost extends Random {
     private static final long serialVersionUID = 1L;
 
     @Override
