@@ -125,6 +125,17 @@ class FaultIT {
     assertThat(array.member(images.get(1)).readErrors()).isZero();
   }
 
+  /** A scrub reads every member, also where clients read another one. */
+  @Test
+  void aCheckTriesToMendEveryReadErrorItMeets() throws Exception {
+    Path disk = faulty(0, Fault.onRead(onMember(100)));
+    ServedArray array = serve(disk, images.get(1));
+
+    array.check();
+
+    assertThat(array.member(disk).state()).isEqualTo("faulty"); // the sector stays bad
+  }
+
   @Test
   void aMemberWhoseSectorsStayBadIsFailedAndItsDataComeFromTheOther() throws Exception {
     Path disk = faulty(0, oneInEachReadUnit());

@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /**
  * Serves a read that a member could not: from another member, whose data is then written back over
@@ -73,7 +74,7 @@ final class ReadRepair {
       writes.lose(first);
       membership.awaitSettled();
     }
-    readPieces(offset, into, counted);
+    readPieces(offset, into, counted, first.leg().member());
   }
 
   /**
@@ -81,23 +82,29 @@ final class ReadRepair {
    * range is held by the caller.
    */
   void gather(long offset, ByteBuffer into) throws IOException {
-    readPieces(offset, into, new HashSet<>());
+    readPieces(offset, into, new HashSet<>(), null);
   }
 
-  private void readPieces(long offset, ByteBuffer into, Set<Member> counted) throws IOException {
+  /**
+   * @param asked whom the caller wanted to read, and who gives all pieces that it can, so that a
+   *     scrub sees this member and not another; null for anybody
+   */
+  private void readPieces(long offset, ByteBuffer into, Set<Member> counted, Member asked)
+      throws IOException {
     int start = into.position();
     int end = into.limit();
     while (into.position() < end) {
       long at = offset + into.position() - start;
       int piece = (int) Math.min(PIECE_BYTES - at % PIECE_BYTES, end - into.position());
-      readPiece(at, into.slice(into.position(), piece), counted);
+      readPiece(at, into.slice(into.position(), piece), counted, asked);
       into.position(into.position() + piece);
     }
   }
 
-  private void readPiece(long offset, ByteBuffer into, Set<Member> counted) throws IOException {
+  private void readPiece(long offset, ByteBuffer into, Set<Member> counted, Member asked)
+      throws IOException {
     Set<Member> unreadable = new HashSet<>();
-    Legs.Failure failure = readOther(offset, into.duplicate(), unreadable, null);
+    Legs.Failure failure = readOther(offset, into.duplicate(), unreadable, asked, null);
     while (failure != null) {
       Member bad = failure.leg().member();
       unreadable.add(bad);
@@ -112,7 +119,7 @@ final class ReadRepair {
           unreadable.remove(bad);
         }
       }
-      failure = readOther(offset, into.duplicate(), unreadable, failure);
+      failure = readOther(offset, into.duplicate(), unreadable, asked, failure);
     }
     if (!options.readOnly()) {
       mendAll(unreadable, offset, into.duplicate());
@@ -127,17 +134,21 @@ final class ReadRepair {
 
   /** Answers with the next failure, or null when the buffer is filled. */
   private Legs.Failure readOther(
-      long offset, ByteBuffer into, Set<Member> failed, Legs.Failure last) throws IOException {
+      long offset, ByteBuffer into, Set<Member> failed, Member asked, Legs.Failure last)
+      throws IOException {
     gate.enter();
     try {
+      Predicate<Leg> readable =
+          leg ->
+              !failed.contains(leg.member())
+                  && !membership.isCondemned(leg.member())
+                  && leg.member().canRead(offset, into.remaining());
+      MemberSet set = membership.current();
       Optional<Leg> other =
-          ReadPolicy.byHash(
-              membership.current(),
-              offset / ReadPolicy.UNIT_BYTES,
-              leg ->
-                  !failed.contains(leg.member())
-                      && !membership.isCondemned(leg.member())
-                      && leg.member().canRead(offset, into.remaining()));
+          set.inSync().stream()
+              .filter(leg -> leg.member() == asked && readable.test(leg))
+              .findFirst()
+              .or(() -> ReadPolicy.byHash(set, offset / ReadPolicy.UNIT_BYTES, readable));
       if (other.isEmpty()) {
         throw unreadable(SectorRange.coveringBytes(offset, into.remaining()), last);
       }

@@ -92,7 +92,7 @@ class MembersTest {
         write(mirror, (long) at * MIB, at + 1, MIB);
       }
       mirror.array().clearIdleBits();
-      mirror.sync().speed(new SyncSpeed(4 * MIB, 4 * MIB));
+      mirror.sync().speed(new SyncSpeed(2 * MIB, 2 * MIB));
       mirror.array().members().replace("disk1", fresh, false);
       Awaitility.await().until(() -> superblock(fresh).recoveryOffset() > 2048);
       long offset = superblock(fresh).recoveryOffset();
