@@ -17,6 +17,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** Member files of new arrays, and what is in them while nobody uses them. */
@@ -74,8 +75,10 @@ final class MemberFiles {
   /** Changes some bytes of the data area, behind everybody's back. */
   static void spoil(Path file, long offset) throws IOException {
     long start = superblock(file).dataOffset() * SectorRange.SECTOR_BYTES;
+    byte[] other = new byte[4096];
+    Arrays.fill(other, (byte) 0x5A);
     try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.wrap(new byte[4096]), start + offset);
+      channel.write(ByteBuffer.wrap(other), start + offset);
     }
   }
 

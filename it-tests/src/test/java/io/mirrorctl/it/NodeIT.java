@@ -96,7 +96,7 @@ class NodeIT {
   void aNodeThatWasKilledComesBackAndMakesTheMembersEqual()
       throws IOException, InterruptedException {
     List<Path> disks = disks();
-    ByteBuffer data = random(1 << 20, 2);
+    ByteBuffer data = random(1 << 17, 2);
     try (NodeProcess node = node(disks)) {
       try (NbdDevice client = connect(node)) {
         client.write(4 << 20, data, WriteOption.NONE);
@@ -104,7 +104,8 @@ class NodeIT {
         node.kill();
       }
       assertThat(MemberFiles.dirtyChunks(disks.get(0))).isPositive();
-      MemberFiles.spoil(disks.get(1), 4 << 20); // as if one write had not got there
+      MemberFiles.spoil(
+          disks.get(1), (4 << 20) + (3 << 16)); // as if an unanswered write had got to one only
 
       node.restart();
       ArrayDetail array =
@@ -115,7 +116,7 @@ class NodeIT {
                   ArrayDetail.class);
       assertThat(array.state()).isIn("clean", "active");
       try (NbdDevice client = connect(node)) {
-        ByteBuffer found = ByteBuffer.allocate(1 << 20);
+        ByteBuffer found = ByteBuffer.allocate(1 << 17);
         client.read(4 << 20, found);
         assertThat(found.flip()).isEqualTo(data.flip());
       }

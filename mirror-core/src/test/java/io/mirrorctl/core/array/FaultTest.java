@@ -184,7 +184,7 @@ class FaultTest {
           .isInstanceOfSatisfying(
               DeviceException.class, e -> assertThat(e.failure()).isEqualTo(IoFailure.NO_SPACE));
       inSync(mirror, disks.get(0), disks.get(1));
-      assertThat(events).anyMatch(ArrayEvent.WriteFailed.class::isInstance);
+      assertThat(List.copyOf(events)).anyMatch(ArrayEvent.WriteFailed.class::isInstance);
       awaitInSync(mirror);
       assertEqualData(disks.get(0), disks.get(1));
       assertThat(mirror.array().status().neededChunks()).isZero();

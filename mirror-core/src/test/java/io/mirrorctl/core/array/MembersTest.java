@@ -137,7 +137,7 @@ class MembersTest {
       awaitInSync(mirror);
       assertThat(state(mirror, disks.get(0))).isEqualTo(new MemberState.Faulty("replaced"));
       assertThat(mirror.array().status().degraded()).isFalse();
-      assertThat(events)
+      assertThat(List.copyOf(events))
           .contains(new ArrayEvent.MemberAdded("fresh"), new ArrayEvent.MemberInSync("fresh"));
       assertEqualData(disks.get(1), fresh);
       mirror.array().members().remove("disk0");

@@ -52,7 +52,7 @@ class VolatileLossTest {
       disks.get(1).disk().clearLog();
       write(mirror, 5 << 20, 4, 8192);
       awaitInSync(mirror);
-      assertThat(events)
+      assertThat(List.copyOf(events))
           .contains(
               new ArrayEvent.UnflushedWritesLost("disk1"),
               new ArrayEvent.RecoveryStarted("disk1", true),

@@ -223,7 +223,7 @@ class SyncThreadTest {
       awaitInSync(mirror);
       assertThat(state(mirror, fresh)).isInstanceOf(MemberState.InSync.class);
       assertEqualData(disks.get(0), fresh);
-      assertThat(events).contains(new ArrayEvent.MemberInSync("fresh"));
+      assertThat(List.copyOf(events)).contains(new ArrayEvent.MemberInSync("fresh"));
     }
   }
 
@@ -472,7 +472,7 @@ class SyncThreadTest {
       mirror.array().members().reAdd("disk1");
       ScrubReport report = check.get(30, TimeUnit.SECONDS);
       assertThat(report.complete()).isTrue();
-      assertThat(events)
+      assertThat(List.copyOf(events))
           .containsSubsequence(
               new ArrayEvent.SyncStarted("check"),
               new ArrayEvent.SyncStarted("recovery"),
