@@ -447,6 +447,45 @@ class MembersTest {
     assertThat(stillBad || after.peek(start, 1)[0] == 5).isTrue();
   }
 
+  // ---- reading and stopping
+
+  @Test
+  void chunksThatAwaitResyncAreReadFromOneMemberAlsoWhenReadsTakeTurns() throws Exception {
+    List<SimDisk> disks = newDisks(2);
+    for (SimDisk disk : disks) { // chunk 3 is dirty, and differs
+      byte[] page = disk.peek(8192, 4096);
+      page[256] = 1 << 3;
+      disk.corrupt(8192, page);
+      disk.corrupt(dataStart(disk) + 3 * ArrayRig.CHUNK, bytes(disk.name().hashCode(), 512));
+    }
+    ArrayOptions options =
+        ArrayOptions.DEFAULT.withReadOnly(true).withReadPolicy(ReadPolicy.BALANCED);
+    try (LocalMirror mirror = assemble(options, disks)) {
+      byte[] first = read(mirror, 0, (int) (4 * ArrayRig.CHUNK));
+      for (int i = 0; i < 20; i++) {
+        assertThat(Arrays.equals(read(mirror, 0, first.length), first)).isTrue();
+      }
+      disks.forEach(SimDisk::clearLog);
+      for (int i = 0; i < 20; i++) {
+        read(mirror, 5 * MIB, 4096);
+      }
+      assertThat(disks).allMatch(disk -> disk.count(SimOperation.Kind.READ) > 3);
+    }
+  }
+
+  @Test
+  void aDegradedArrayIsFlushedWhenItIsStopped() throws Exception {
+    List<SimDisk> disks = disks(3);
+    createArray(BitmapKind.NONE, disks);
+    try (LocalMirror mirror = assemble(disks)) {
+      mirror.array().members().fail("disk2");
+      write(mirror, 0, 1, MIB);
+    }
+    assertThat(superblock(disks.get(0).reopen()).isClean()).isTrue();
+    assertThat(disks.get(0).unflushedSectors()).isZero();
+    assertThat(disks.get(1).unflushedSectors()).isZero();
+  }
+
   // ---- what members can do
 
   @Test

@@ -82,6 +82,22 @@ class VolatileLossTest {
   }
 
   @Test
+  void aSpareWhoseServerWasRestartedStaysASpare() throws Exception {
+    List<SimDisk> disks = ArrayRig.disks(3);
+    ArrayRig.createArray(BitmapKind.INTERNAL, disks.subList(0, 2), disks.get(2));
+    List<RestartingDisk> served = disks.stream().map(RestartingDisk::new).toList();
+    try (LocalMirror mirror = assemble(served)) {
+      served.get(2).restart();
+      mirror.array().members().growMembers(2);
+      assertThat(state(mirror, 2)).isInstanceOf(MemberState.Spare.class);
+      mirror.array().members().fail("disk0");
+      awaitInSync(mirror);
+      assertThat(state(mirror, 2)).isInstanceOf(MemberState.InSync.class);
+      assertEqualData(served.get(1).disk(), served.get(2).disk());
+    }
+  }
+
+  @Test
   void aFlushTellsThatTheLastMemberLostWritesAndTheNextOneIsGoodAgain() throws Exception {
     List<RestartingDisk> disks = array(BitmapKind.INTERNAL, 2);
     try (LocalMirror mirror = assemble(disks)) {

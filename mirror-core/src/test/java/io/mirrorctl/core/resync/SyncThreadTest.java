@@ -444,6 +444,20 @@ class SyncThreadTest {
   }
 
   @Test
+  void aReadErrorDoesNotHideADifferenceBesideIt() throws Exception {
+    List<SimDisk> disks = newDisks(2);
+    try (LocalMirror mirror = assemble(disks)) {
+      write(mirror, 0, 7, MIB);
+      corrupt(disks.get(1), 300, 1, 5);
+      for (SimDisk disk : disks) {
+        disk.inject(SimFault.reads(onDisk(disk, 51_200, 512), IoFailure.MEDIUM).healedByRewrite());
+        assertThat(mirror.sync().scrub(new Correction.Off()).get().mismatches())
+            .containsExactly(mismatch(300, 1, List.of(List.of("disk0"), List.of("disk1"))));
+      }
+    }
+  }
+
+  @Test
   void aCheckCanBeEndedAndOneThatWasNotGoingOnLeavesTheNextAlone() throws Exception {
     List<SimDisk> disks = newDisks(2);
     try (LocalMirror mirror = assemble(disks)) {
