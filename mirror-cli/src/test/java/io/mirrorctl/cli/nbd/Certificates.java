@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.nbd;
 
+import io.mirrorctl.core.block.HostNeeds;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -79,8 +80,13 @@ final class Certificates {
   void openssl(String... arguments) throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("openssl"));
     command.addAll(List.of(arguments));
-    Process process =
-        new ProcessBuilder(command).directory(dir.toFile()).redirectErrorStream(true).start();
+    Process process;
+    try {
+      process =
+          new ProcessBuilder(command).directory(dir.toFile()).redirectErrorStream(true).start();
+    } catch (IOException e) {
+      throw HostNeeds.unmet(e.getMessage());
+    }
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     if (process.waitFor() != 0) {
       throw new IOException(command + " failed: " + output);

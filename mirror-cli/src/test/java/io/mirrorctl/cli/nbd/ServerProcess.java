@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.nbd;
 
+import io.mirrorctl.core.block.HostNeeds;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -121,8 +122,15 @@ final class ServerProcess implements Closeable {
     if (address instanceof UnixDomainSocketAddress unix) {
       Files.deleteIfExists(unix.getPath());
     }
-    process =
-        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    try {
+      process =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(log.toFile())
+              .start();
+    } catch (IOException e) {
+      throw HostNeeds.unmet(e.getMessage());
+    }
     Awaitility.await()
         .pollInterval(Duration.ofMillis(5))
         .atMost(Duration.ofSeconds(20))
