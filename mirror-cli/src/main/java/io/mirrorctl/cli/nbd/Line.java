@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  * wait with {@link InterruptedIOException}.
  */
 final class Line implements ByteChannel, GatheringByteChannel {
+  /** A patient reader still tries so often whether bytes lie ready. */
+  private static final int TRY_EVERY = 8;
+
   private final SocketChannel socket;
   private final Ticker ticker;
   private final Selector readable;
@@ -39,7 +42,9 @@ final class Line implements ByteChannel, GatheringByteChannel {
   // of the reader
   private boolean emptied;
   private long lastReadBegan;
-  private boolean waited;
+  private boolean patient;
+  private int reads;
+  private Arrival arrival = Arrival.UNKNOWN;
 
   /**
    * @param socket is closed if this fails
@@ -58,9 +63,26 @@ final class Line implements ByteChannel, GatheringByteChannel {
     }
   }
 
-  /** Whether the last read had to wait for its bytes; asked by the reading thread. */
-  boolean lastReadWaited() {
-    return waited;
+  /** How a read found its bytes. */
+  enum Arrival {
+    /** They lay ready. */
+    READY,
+    /** They had to be waited for. */
+    AWAITED,
+    UNKNOWN
+  }
+
+  /** How the last read found its bytes; asked by the reading thread. */
+  Arrival lastArrival() {
+    return arrival;
+  }
+
+  /**
+   * Makes reads wait first and read then, if they expect nothing yet. That saves a call where it is
+   * right; from time to time it is tried all the same.
+   */
+  void readPatiently(boolean value) {
+    patient = value;
   }
 
   /** Makes a reader that waits look whether the end of the stream has arrived. */
@@ -80,11 +102,26 @@ final class Line implements ByteChannel, GatheringByteChannel {
 
   @Override
   public int read(ByteBuffer into) throws IOException {
-    waited = false;
+    int room = into.remaining();
+    if (room == 0) {
+      return 0;
+    }
+    if (patient && emptied && ++reads % TRY_EVERY != 0) {
+      arrival = Arrival.UNKNOWN;
+      await(readable);
+    } else {
+      arrival = Arrival.READY;
+    }
     while (true) {
-      int room = into.remaining();
       long began = ticker.read();
       int count = socket.read(into);
+      if (count == 0) {
+        knownOpen = began;
+        emptied = false;
+        arrival = Arrival.AWAITED;
+        await(readable);
+        continue;
+      }
       if (count > 0) {
         if (emptied) {
           knownOpen = lastReadBegan;
@@ -92,13 +129,7 @@ final class Line implements ByteChannel, GatheringByteChannel {
         emptied = count < room;
         lastReadBegan = began;
       }
-      if (count != 0 || room == 0) {
-        return count;
-      }
-      knownOpen = began;
-      emptied = false;
-      waited = true;
-      await(readable);
+      return count;
     }
   }
 

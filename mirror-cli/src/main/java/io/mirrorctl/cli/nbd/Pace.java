@@ -15,7 +15,7 @@ final class Pace {
   private static final int LONE_ENOUGH = 16;
 
   /** So many in succession that lay ready when they were read are hardly chance. */
-  private static final int READY_ENOUGH = 16;
+  private static final int READY_ENOUGH = 8;
 
   private int lone;
   private int ready;
@@ -25,11 +25,16 @@ final class Pace {
    *
    * @param othersInFlight other requests not answered yet
    * @param moreArrived whether the next one is here already
-   * @param waited whether it was waited for; if not, it lay ready in the socket
+   * @param arrival how the last read found it
    * @return whether to have another thread read on while this request is executed
    */
-  boolean expectMore(int othersInFlight, boolean moreArrived, boolean waited) {
-    ready = waited ? 0 : ready + 1;
+  boolean expectMore(int othersInFlight, boolean moreArrived, Line.Arrival arrival) {
+    ready =
+        switch (arrival) {
+          case READY -> ready + 1;
+          case AWAITED -> 0;
+          case UNKNOWN -> ready;
+        };
     if (othersInFlight > 0 || moreArrived || ready >= READY_ENOUGH) {
       lone = 0;
       return true;

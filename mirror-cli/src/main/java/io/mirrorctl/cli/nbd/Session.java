@@ -242,9 +242,9 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
 
   @Override
   public boolean expectMore() {
-    boolean more =
-        pace.expectMore(
-            inFlight.get() - 1, reader.moreArrived(), transport.line().lastReadWaited());
+    Line line = transport.line();
+    boolean more = pace.expectMore(inFlight.get() - 1, reader.moreArrived(), line.lastArrival());
+    line.readPatiently(!more);
     if (!more) {
       watch.attention();
     }
