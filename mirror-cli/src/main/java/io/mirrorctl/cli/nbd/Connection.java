@@ -113,6 +113,8 @@ final class Connection implements Runnable, Watch.Watched {
     String obstacle = export.admit(candidate, arrival, left / 2);
     if (obstacle == null) {
       session = candidate;
+    } else {
+      candidate.abandon();
     }
     return obstacle;
   }

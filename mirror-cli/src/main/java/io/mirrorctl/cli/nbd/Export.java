@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * new session is admitted only when no session that ended has a change under way, and when it is
  * sure of each other session that its client had not gone by then.
  *
+ * <p>Not covered: a client whose end never arrives, because its host or the network died. Its
+ * session looks idle until keepalive gives it up.
+ *
  * <p>Threading: safe from any thread.
  */
 final class Export {

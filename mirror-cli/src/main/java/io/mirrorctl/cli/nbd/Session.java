@@ -108,6 +108,11 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
     crew.lead();
   }
 
+  /** Gives back what it holds; called instead of {@link #serve} for one that was not admitted. */
+  void abandon() {
+    replies.close();
+  }
+
   /** Whether this session takes no further requests. */
   boolean isEnding() {
     return state.get() != State.OPEN;
