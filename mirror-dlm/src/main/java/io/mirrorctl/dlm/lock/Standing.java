@@ -27,6 +27,17 @@ public interface Standing {
   Set<Long> view();
 
   /**
+   * The lowest incarnation not yet given out in the cluster's view that {@link #view} is of. What
+   * is at or above it is of a node that joined since, not of one that is gone.
+   */
+  long nextIncarnation();
+
+  /** Whether that incarnation was a member once and can do no harm any more. Never unsaid. */
+  default boolean isGone(long incarnation) {
+    return incarnation < nextIncarnation() && !view().contains(incarnation);
+  }
+
+  /**
    * To be called when {@link #check} did not stand: this incarnation is over, the node halts.
    *
    * @param found what showed it, for the message

@@ -1,0 +1,19 @@
+package io.mirrorctl.dlm.lock;
+
+/** What a slot of a lockspace is: kept in the store, so that it outlives every node (R17). */
+public sealed interface SlotState {
+
+  /** Nobody's; the lowest such slot goes to the next node that joins. */
+  record Free() implements SlotState {}
+
+  /** Of a member. */
+  record Member(int node, long incarnation) implements SlotState {}
+
+  /**
+   * Of one that died, or left with work to be done; not given out again until {@link
+   * Lockspace#takenOver}.
+   *
+   * @param generation in which it went
+   */
+  record NeedsTakeover(int node, long incarnation, long generation) implements SlotState {}
+}
