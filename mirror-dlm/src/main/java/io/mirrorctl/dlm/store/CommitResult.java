@@ -26,6 +26,8 @@ public sealed interface CommitResult {
     /** The entry has another version. */
     OTHER_VERSION,
     /** The entry to be deleted has entries below it. */
-    NOT_EMPTY
+    NOT_EMPTY,
+    /** The parent of the entry to be created ends with a session. */
+    PARENT_EPHEMERAL
   }
 }

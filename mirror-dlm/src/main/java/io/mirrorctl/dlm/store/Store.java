@@ -8,7 +8,8 @@ import java.util.function.Consumer;
 
 /**
  * A small tree of versioned entries which several nodes share, seen through one session of this
- * node. Paths are absolute, {@code /a/b}; what they mean below the store's own root is its affair.
+ * node. Paths are absolute, {@code /a/b} (see {@link StorePath}); what they mean below the store's
+ * own root is its affair.
  *
  * <p>Commits of all sessions have one order. A session sees them in that order, though perhaps
  * late: a read may miss commits of other sessions, never one's own, and nothing that an earlier
@@ -45,15 +46,22 @@ public interface Store extends AutoCloseable {
   /**
    * Does all of this or nothing, as one commit. Never asked again by the store: when the connection
    * is lost before the answer, the future fails with {@link OutcomeUnknownException}, and the
-   * caller reads what became of it once the session is {@link SessionEvent#RECONNECTED}.
+   * caller reads what became of it once the session is {@link SessionEvent#RECONNECTED}: from then
+   * on it does not come any more. So does, at once, a commit that is asked for in between.
+   *
+   * <p>A part may build on those before it: an entry that is put twice has risen by one version in
+   * between.
+   *
+   * @param ops at least one
+   * @throws IllegalArgumentException if there is none, or one has a negative version
    */
   CompletableFuture<CommitResult> commit(List<Op> ops);
 
   /**
    * Tells of every commit from now on that creates, changes or deletes the entry at the path, or,
-   * with {@link WatchDepth#SUBTREE}, also an entry below it. Changes made while the connection was
-   * lost are not told: after {@link SessionEvent#RECONNECTED} the watch is in place again and its
-   * owner reads what it cares for.
+   * with {@link WatchDepth#SUBTREE}, also an entry below it; perhaps also of earlier ones that this
+   * session had not seen. Changes made while the connection was lost are not told: after {@link
+   * SessionEvent#RECONNECTED} the watch is in place again and its owner reads what it cares for.
    *
    * @return complete once no later commit can be missed
    */
@@ -62,7 +70,13 @@ public interface Store extends AutoCloseable {
   /** Tells of every session event from now on. */
   void onSession(Consumer<SessionEvent> listener);
 
-  /** Ends the session, and with it its ephemeral entries; ends at once if the servers are away. */
+  /** What this session has cost so far; callable from anywhere. */
+  StoreCounts counts();
+
+  /**
+   * Ends the session, and with it its ephemeral entries; returns at once. If the servers are away,
+   * they end it when its time is over. No session event is told any more.
+   */
   @Override
   void close();
 }
