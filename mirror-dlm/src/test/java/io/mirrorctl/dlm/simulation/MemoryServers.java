@@ -38,6 +38,7 @@ public final class MemoryServers {
   private long leastLatency = 50_000;
   private long mostLatency = 2_000_000;
   private boolean stopped;
+  private boolean patient;
 
   public MemoryServers(Simulation simulation) {
     this.simulation = simulation;
@@ -49,6 +50,23 @@ public final class MemoryServers {
     leastLatency = least.toNanos();
     mostLatency = most.toNanos();
     return this;
+  }
+
+  /** From here on no session ends before it was silent for all of its timeout. */
+  public MemoryServers patient() {
+    patient = true;
+    return this;
+  }
+
+  /** How long from now until a session ends that has fallen silent, in nanoseconds. */
+  long patience(long timeout) {
+    if (patient) {
+      return simulation.between(timeout, timeout * 11 / 10);
+    }
+    boolean signOfLifeLost = simulation.random().nextInt(8) == 0;
+    return signOfLifeLost
+        ? simulation.between(timeout / 3, timeout)
+        : simulation.between(timeout * 2 / 3, timeout * 11 / 10);
   }
 
   /**

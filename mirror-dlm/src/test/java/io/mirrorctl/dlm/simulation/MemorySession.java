@@ -18,8 +18,6 @@ import java.util.function.IntFunction;
  * streams of its connection, each in order.
  */
 final class MemorySession {
-  private static final long MILLISECOND = 1_000_000;
-
   /** A request whose answer waits until the session has seen the commits up to {@code seen}. */
   private record Waiting(int seen, Runnable answer) {}
 
@@ -278,14 +276,8 @@ final class MemorySession {
       silent = isSilent;
       int current = ++silences;
       if (silent) {
-        long most = timeout.toNanos();
-        boolean signLost = simulation.random().nextInt(8) == 0;
-        long patience =
-            signLost
-                ? simulation.between(most / 3, most)
-                : simulation.between(most * 2 / 3, most * 11 / 10);
         simulation.afterNanos(
-            Math.max(patience, MILLISECOND),
+            servers.patience(timeout.toNanos()),
             () -> {
               if (current == silences) {
                 end();

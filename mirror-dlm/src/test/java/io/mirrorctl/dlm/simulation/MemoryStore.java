@@ -283,7 +283,7 @@ public final class MemoryStore implements Store {
       return;
     }
     connection = 0;
-    if (!session.isAlive() && simulation.random().nextBoolean()) {
+    if (!session.isAlive() && session.isReachable() && simulation.random().nextBoolean()) {
       lose();
       return;
     }

@@ -13,7 +13,7 @@ class MemoryStoreTest extends StoreContract {
   private static final Duration PATIENCE = Duration.ofMinutes(1);
 
   private final Simulation simulation = new Simulation(seed());
-  private final MemoryServers servers = new MemoryServers(simulation);
+  private final MemoryServers servers = new MemoryServers(simulation).patient();
 
   private static long seed() {
     return Long.getLong("seed", new SplittableRandom().nextLong());

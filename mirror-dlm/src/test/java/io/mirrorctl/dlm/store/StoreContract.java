@@ -245,7 +245,7 @@ public abstract class StoreContract {
   void answersComeInOrderAndReadsNeverGoBack() {
     Peer a = peer();
     Peer b = peer();
-    done(a, create("/n"));
+    done(b, create("/n"));
     var versions = new CopyOnWriteArrayList<Integer>();
     var last = new ArrayList<CompletableFuture<?>>();
     for (int i = 0; i < 50; i++) {
@@ -261,7 +261,7 @@ public abstract class StoreContract {
   void aChangeIsToldBeforeTheAnswerOfAReadThatSawIt() {
     Peer a = peer();
     Peer b = peer();
-    done(a, create("/n"));
+    done(b, create("/n"));
     var told = new AtomicInteger();
     answer(b.store().watch("/n", WatchDepth.ENTRY, _ -> told.incrementAndGet()));
     var late = new CopyOnWriteArrayList<String>();
