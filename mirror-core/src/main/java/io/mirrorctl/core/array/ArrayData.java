@@ -8,7 +8,6 @@ import io.mirrorctl.core.block.DeviceFeature;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.WriteOption;
-import io.mirrorctl.core.format.BitmapGeometry;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
@@ -219,7 +218,7 @@ final class ArrayData {
       all.add(new BlockDevice.Extent(length, false, false));
       return all;
     }
-    for (Part part : parts(membership.current(), offset, length, MAX_EXTENTS)) {
+    for (Part part : parts(membership.current(), offset, length, MAX_EXTENTS, false)) {
       all.addAll(extents(part));
       long covered = all.stream().mapToLong(BlockDevice.Extent::length).sum();
       if (covered < part.offset() + part.length() - offset || all.size() > MAX_EXTENTS) {
@@ -317,13 +316,19 @@ final class ArrayData {
   /** A run of bytes that is read from one member. */
   private record Part(Leg leg, long offset, long length) {}
 
-  /** At most so many parts from the offset on. */
-  private List<Part> parts(MemberSet set, long offset, long length, int most) throws IOException {
+  /**
+   * At most so many parts from the offset on.
+   *
+   * @param unsettled known to be; else it is looked at
+   */
+  private List<Part> parts(MemberSet set, long offset, long length, int most, boolean unsettled)
+      throws IOException {
     List<Part> parts = new ArrayList<>(2);
     long at = offset;
     while (at < offset + length) {
       long end = Math.min(endOfRun(set, at), offset + length);
-      Leg leg = reader(set, at, end - at);
+      boolean settled = !unsettled && policy.asksWhatIsSettled() && isSettled(at, end - at);
+      Leg leg = reader(set, at, end - at, settled);
       Part last = parts.isEmpty() ? null : parts.getLast();
       if (last != null && last.leg().member() == leg.member()) {
         parts.set(parts.size() - 1, new Part(leg, last.offset(), last.length() + end - at));
@@ -349,12 +354,12 @@ final class ArrayData {
     return (at / run + 1) * run;
   }
 
-  private Leg reader(MemberSet set, long offset, long length) throws IOException {
+  private Leg reader(MemberSet set, long offset, long length, boolean settled) throws IOException {
     return policy
         .choose(
             set,
             offset / ReadPolicy.UNIT_BYTES,
-            () -> isAnyNeeded(offset, length),
+            settled,
             leg -> leg.member().canRead(offset, length) && !membership.isCondemned(leg.member()))
         .orElseThrow(() ->
             new DeviceException(
@@ -363,36 +368,32 @@ final class ArrayData {
                     .formatted(SectorRange.coveringBytes(offset, length))));
   }
 
-  private boolean isAnyNeeded(long offset, long length) {
-    WriteIntentBitmap bits = bitmap.get();
-    BitmapGeometry geometry = bits.geometry();
+  /** Whether all in-sync members hold the same there: see {@link ReadPolicy}. */
+  private boolean isSettled(long offset, long length) {
     SectorRange range = SectorRange.coveringBytes(offset, length);
-    SectorRange known = range.intersection(new SectorRange(0, geometry.syncSizeSectors()));
-    if (known.isEmpty()) {
-      return true;
-    }
-    long last = geometry.lastChunk(known);
-    for (long chunk = geometry.firstChunk(known); chunk <= last; chunk++) {
-      if (bits.isNeeded(chunk)) {
-        return true;
-      }
-    }
-    return false;
+    return ranges.isFree(range) && !bitmap.get().isAnyNeeded(range);
   }
 
   private void readAligned(long offset, ByteBuffer into, boolean rangeHeld) throws IOException {
     long at = offset;
     int end = into.limit();
+    boolean raced = false;
     while (into.hasRemaining()) {
       Legs.Failure failure = null;
       Part part;
       gate.enter();
       try {
-        part = parts(membership.current(), at, into.remaining(), 1).getFirst();
+        MemberSet set = membership.current();
+        part = parts(set, at, into.remaining(), 1, raced).getFirst();
         int from = into.position();
         into.limit(from + (int) part.length());
         try {
           part.leg().member().read(at, into);
+          raced = !raced && isRaced(set, part);
+          if (raced) {
+            into.position(from).limit(end);
+            continue;
+          }
         } catch (InterruptedIOException e) {
           throw e;
         } catch (IOException e) {
@@ -409,6 +410,14 @@ final class ArrayData {
       }
       at += part.length();
     }
+  }
+
+  /** Whether a write began while this was read from a member that a resync would not copy from. */
+  private boolean isRaced(MemberSet set, Part part) throws IOException {
+    return policy.asksWhatIsSettled()
+        && set.inSync().size() > 1
+        && !isSettled(part.offset(), part.length())
+        && reader(set, part.offset(), part.length(), false).member() != part.leg().member();
   }
 
   private static ByteBuffer slice(ByteBuffer buffer, int length) {

@@ -14,7 +14,7 @@ public record ArrayOptions(
 
   /** Read and write, complete arrays only. 20 read errors: md's own limit. */
   public static final ArrayOptions DEFAULT =
-      new ArrayOptions(false, false, false, ReadPolicy.STABLE, 20);
+      new ArrayOptions(false, false, false, ReadPolicy.LOCAL, 20);
 
   public ArrayOptions withReadOnly(boolean value) {
     return new ArrayOptions(value, run, force, readPolicy, maxReadErrors);

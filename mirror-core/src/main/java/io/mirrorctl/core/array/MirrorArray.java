@@ -88,10 +88,21 @@ public final class MirrorArray implements Closeable {
             unit,
             this::happened,
             this::copyDue);
-    RangeCopy copy = new RangeCopy(membership, gate, ranges, writes, repair, buffers, env.io());
+    RangeCopy copy =
+        new RangeCopy(
+            membership, gate, ranges, writes, repair, options.readPolicy(), buffers, env.io());
     this.scrubbing =
         new Scrubbing(
-            membership, gate, ranges, writes, repair, this::bitmap, buffers, env.io(), unit);
+            membership,
+            gate,
+            ranges,
+            writes,
+            repair,
+            options.readPolicy(),
+            this::bitmap,
+            buffers,
+            env.io(),
+            unit);
     this.sync = new SyncWork(membership, writes, copy, storage, this::bitmap, unit);
     this.members = new Members(membership, this, env);
     this.daemon = new BitmapDaemon(this::bitmap, env);

@@ -23,6 +23,7 @@ final class RangeCopy {
   private final RangeLock ranges;
   private final MemberWrites writes;
   private final ReadRepair repair;
+  private final ReadPolicy policy;
   private final AlignedBuffers buffers;
   private final Executor io;
 
@@ -32,6 +33,7 @@ final class RangeCopy {
       RangeLock ranges,
       MemberWrites writes,
       ReadRepair repair,
+      ReadPolicy policy,
       AlignedBuffers buffers,
       Executor io) {
     this.membership = membership;
@@ -39,6 +41,7 @@ final class RangeCopy {
     this.ranges = ranges;
     this.writes = writes;
     this.repair = repair;
+    this.policy = policy;
     this.buffers = buffers;
     this.io = io;
   }
@@ -133,9 +136,11 @@ final class RangeCopy {
 
   /** The member that reads of this range go to, if it has all of it. */
   private Optional<Leg> source(MemberSet set, SectorRange range) {
-    return ReadPolicy.byHash(
+    return policy
+        .choose(
             set,
             range.startBytes() / ReadPolicy.UNIT_BYTES,
+            false,
             leg -> !membership.isCondemned(leg.member()))
         .filter(leg -> leg.member().canRead(range.startBytes(), range.lengthBytes()));
   }

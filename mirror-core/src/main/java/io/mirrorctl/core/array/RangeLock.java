@@ -22,6 +22,9 @@ final class RangeLock {
   private final ReentrantLock lock = new ReentrantLock();
   private final List<Hold> queue = new ArrayList<>();
 
+  /** Changed under the lock only; lets readers see without it that nobody is here. */
+  private volatile int size;
+
   /** A range that its owner has, until closed. */
   final class Hold implements AutoCloseable {
     private final SectorRange range;
@@ -53,6 +56,7 @@ final class RangeLock {
         }
       }
       queue.add(mine);
+      size = queue.size();
       while (mine.ahead > 0) {
         try {
           mine.turn.await();
@@ -70,9 +74,22 @@ final class RangeLock {
 
   /** How many requests hold or wait for ranges. */
   int size() {
+    return size;
+  }
+
+  /** Whether nobody holds any of the range or waits for it. */
+  boolean isFree(SectorRange range) {
+    if (size == 0) {
+      return true;
+    }
     lock.lock();
     try {
-      return queue.size();
+      for (Hold hold : queue) {
+        if (hold.range.overlaps(range)) {
+          return false;
+        }
+      }
+      return true;
     } finally {
       lock.unlock();
     }
@@ -90,6 +107,7 @@ final class RangeLock {
   private void leave(Hold hold) {
     int place = queue.indexOf(hold);
     queue.remove(place);
+    size = queue.size();
     for (int i = place; i < queue.size(); i++) {
       Hold later = queue.get(i);
       if (later.range.overlaps(hold.range) && --later.ahead == 0) {

@@ -1,32 +1,53 @@
 package io.mirrorctl.core.array;
 
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
-/** Which in-sync member a read goes to. Write-mostly members are read only when no other can be. */
+/**
+ * Which in-sync member a read goes to. Write-mostly members are read only when no other can be.
+ *
+ * <p>Every policy keeps invariant I10, that a read never returns something older than an earlier
+ * read did: they differ in what they must know for it. A block is <em>settled</em> when the in-sync
+ * members hold the same there: no chunk of it is needed, and no write of it is under way.
+ */
 public enum ReadPolicy {
   /**
-   * Each unit of 1 MiB is read from one member, the same on every node and after every restart,
-   * spread over the members by rendezvous hashing of unit and device UUID (decision D7). Keeps
-   * invariant I10: a read never returns something older than an earlier read did.
+   * For an array that one node has for itself and so knows what is settled. Settled blocks are read
+   * as with {@link #CLUSTERED}; others from the first in-sync member by role, which is also the
+   * source of a resync, as it is for Linux. What was read while a write began is read again.
    */
-  STABLE {
+  LOCAL {
     @Override
-    Optional<Leg> choose(MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable) {
-      return byHash(set, unit, usable);
+    Optional<Leg> choose(MemberSet set, long unit, boolean settled, Predicate<Leg> usable) {
+      return settled ? byHash(set, unit, usable) : first(set, usable);
     }
   },
   /**
-   * Reads take turns among the members, which can be faster for one client that reads one place;
-   * chunks that await resync are still read as with {@link #STABLE}. While a write is in flight two
-   * reads of its block may see the new and then the old data.
+   * As {@link #LOCAL}, but reads of settled blocks take turns among the members, which can be
+   * faster for one client that reads one place.
    */
   BALANCED {
     @Override
-    Optional<Leg> choose(MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable) {
-      return byHash(set, dirty.getAsBoolean() ? unit : TURN.incrementAndGet(), usable);
+    Optional<Leg> choose(MemberSet set, long unit, boolean settled, Predicate<Leg> usable) {
+      return settled ? byHash(set, TURN.incrementAndGet(), usable) : first(set, usable);
+    }
+  },
+  /**
+   * For an array that others write too: each unit of 1 MiB is read from one member, the same on
+   * every node and after every restart, spread over the members by rendezvous hashing of unit and
+   * device UUID (decision D7). Resync copies from exactly this member.
+   */
+  CLUSTERED {
+    @Override
+    Optional<Leg> choose(MemberSet set, long unit, boolean settled, Predicate<Leg> usable) {
+      return byHash(set, unit, usable);
+    }
+
+    @Override
+    boolean asksWhatIsSettled() {
+      return false;
     }
   };
 
@@ -37,14 +58,25 @@ public enum ReadPolicy {
 
   /**
    * @param unit number of the unit of {@link #UNIT_BYTES}
-   * @param dirty whether the in-sync members may differ there
+   * @param settled whether the in-sync members hold the same there
    * @param usable leaves out members, for example those that just failed to read it
    */
-  abstract Optional<Leg> choose(
-      MemberSet set, long unit, BooleanSupplier dirty, Predicate<Leg> usable);
+  abstract Optional<Leg> choose(MemberSet set, long unit, boolean settled, Predicate<Leg> usable);
 
-  /** The member that {@link #STABLE} reads; resync copies from exactly this one. */
-  static Optional<Leg> byHash(MemberSet set, long unit, Predicate<Leg> usable) {
+  /** Whether the choice depends on what is settled. */
+  boolean asksWhatIsSettled() {
+    return true;
+  }
+
+  private static Optional<Leg> first(MemberSet set, Predicate<Leg> usable) {
+    return set.inSync().stream()
+        .filter(usable)
+        .min(
+            Comparator.comparing((Leg leg) -> leg.member().isWriteMostly())
+                .thenComparingInt(Leg::role));
+  }
+
+  private static Optional<Leg> byHash(MemberSet set, long unit, Predicate<Leg> usable) {
     Leg best = null;
     for (Leg leg : set.inSync()) {
       if (usable.test(leg) && (best == null || isBefore(leg, best, unit))) {

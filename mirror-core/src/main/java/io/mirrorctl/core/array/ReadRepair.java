@@ -148,7 +148,10 @@ final class ReadRepair {
           set.inSync().stream()
               .filter(leg -> leg.member() == asked && readable.test(leg))
               .findFirst()
-              .or(() -> ReadPolicy.byHash(set, offset / ReadPolicy.UNIT_BYTES, readable));
+              .or(() ->
+                  options
+                      .readPolicy()
+                      .choose(set, offset / ReadPolicy.UNIT_BYTES, false, readable));
       if (other.isEmpty()) {
         throw unreadable(SectorRange.coveringBytes(offset, into.remaining()), last);
       }

@@ -27,6 +27,7 @@ public final class Scrubbing {
   private final RangeLock ranges;
   private final MemberWrites writes;
   private final ReadRepair repair;
+  private final ReadPolicy policy;
   private final Supplier<WriteIntentBitmap> bitmap;
   private final AlignedBuffers buffers;
   private final Executor io;
@@ -38,6 +39,7 @@ public final class Scrubbing {
       RangeLock ranges,
       MemberWrites writes,
       ReadRepair repair,
+      ReadPolicy policy,
       Supplier<WriteIntentBitmap> bitmap,
       AlignedBuffers buffers,
       Executor io,
@@ -47,6 +49,7 @@ public final class Scrubbing {
     this.ranges = ranges;
     this.writes = writes;
     this.repair = repair;
+    this.policy = policy;
     this.bitmap = bitmap;
     this.buffers = buffers;
     this.io = io;
@@ -212,9 +215,10 @@ public final class Scrubbing {
                   .filter(leg -> leg.member().disk().equals(from.disk()))
                   .findFirst();
           default ->
-              ReadPolicy.byHash(
+              policy.choose(
                   membership.current(),
                   range.startBytes() / ReadPolicy.UNIT_BYTES,
+                  !bitmap.get().isAnyNeeded(range),
                   leg -> images.containsKey(leg) && !membership.isCondemned(leg.member()));
         };
     return source.orElseThrow(() ->

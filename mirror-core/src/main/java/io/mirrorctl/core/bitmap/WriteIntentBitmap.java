@@ -169,6 +169,24 @@ public final class WriteIntentBitmap {
     return CounterPage.isNeeded(counters.word(checkChunk(chunk)));
   }
 
+  /** Whether a chunk of the range is needed; what lies behind the last chunk counts as needed. */
+  public boolean isAnyNeeded(SectorRange range) {
+    BitmapGeometry now = geometry;
+    if (range.isEmpty()) {
+      return false;
+    }
+    if (range.end() > now.syncSizeSectors()) {
+      return true;
+    }
+    long last = now.lastChunk(range);
+    for (long chunk = now.firstChunk(range); chunk <= last; chunk++) {
+      if (CounterPage.isNeeded(counters.word(chunk))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private long checkChunk(long chunk) {
     return Objects.checkIndex(chunk, geometry.chunks());
   }
