@@ -19,6 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** A member that answers some requests with errors, or vanishes, under a real node. */
 class FaultIT {
@@ -275,5 +276,26 @@ class FaultIT {
 
     assertThat(array.member(pulled.path()).state()).isEqualTo("faulty");
     assertAllDataIsRight(client);
+  }
+
+  @Test
+  void aComparisonOfStoppedMembersGoesOnBehindABadSector() throws IOException {
+    Path faulty = faulty(1, Fault.onRead(onMember(5000)));
+    try (var file = new RandomAccessFile(images.get(1).toFile(), "rw")) {
+      file.seek(onMember(20_000) * WriteLedger.SECTOR);
+      file.write(data[20_000 * WriteLedger.SECTOR] + 1);
+    }
+
+    var run = MemberFiles.mirrorctl("compare", "--json", images.get(0), faulty).runToAnyEnd();
+
+    assertThat(run.status()).as(run.toString()).isEqualTo(1);
+    JsonNode json = JsonMapper.shared().readTree(run.out());
+    assertThat(json.get("rangeCount").asInt()).isEqualTo(2);
+    JsonNode unread = json.get("ranges").get(0);
+    assertThat(unread.get("notReadable").get(0).asString()).isEqualTo(faulty.toString());
+    assertThat(unread.get("firstSector").asLong()).isBetween(4993L, 5000L);
+    assertThat(unread.get("lastSector").asLong()).isBetween(5000L, 5007L);
+    assertThat(json.get("ranges").get(1).get("firstSector").asLong()).isEqualTo(20_000);
+    assertThat(json.get("differingBytes").asLong()).isEqualTo(512);
   }
 }

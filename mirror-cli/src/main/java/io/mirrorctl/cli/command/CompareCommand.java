@@ -14,6 +14,7 @@ import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BadBlockLogRead;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -25,7 +26,8 @@ import picocli.CommandLine.Parameters;
     name = "compare",
     description = {
       "Compare the data of members of one array that is stopped everywhere, byte by byte.",
-      "Lists the ranges that differ and which disks agree. Exit code 1 if there are any.",
+      "Lists the ranges that differ and which disks agree, and those that a disk cannot read or",
+      "has in its bad-block log. Exit code 1 if there are any.",
       "Ranges whose bitmap bits are set are allowed to differ: they are resynced at assembly."
     })
 final class CompareCommand extends Subcommand {
@@ -80,6 +82,9 @@ final class CompareCommand extends Subcommand {
             "%s has %d events, %s has %d: one of them missed changes of the array",
             member.device().name(), s.events(), members.getFirst().device().name(), first.events());
       }
+      if (member.metadata().badBlockLog() instanceof BadBlockLogRead.Corrupt corrupt) {
+        console.note("%s: %s; any of its data may be stale", member.device().name(), corrupt);
+      }
       if (s.size() != first.size()) {
         console.note(
             "%s uses %d sectors, %s %d: what they have in common is compared",
@@ -97,7 +102,7 @@ final class CompareCommand extends Subcommand {
     long bytes = sectors * SectorRange.SECTOR_BYTES;
     RangeSet<Long> dirty = TreeRangeSet.create();
     for (ComparedMember member : members) {
-      member.addDirtySectors(dirty);
+      addDirtySectors(member, dirty, console);
     }
     Env env = Env.system();
     var comparison =
@@ -108,5 +113,17 @@ final class CompareCommand extends Subcommand {
     }
     console.print(ComparisonReport.of(members, bytes, result, dirty));
     return result.identical() ? ExitCode.DONE : ExitCode.FAILED;
+  }
+
+  private static void addDirtySectors(ComparedMember member, RangeSet<Long> dirty, Console console)
+      throws IOException {
+    try {
+      member.addDirtySectors(dirty);
+    } catch (DeviceException e) {
+      if (e.failure() != IoFailure.MEDIUM) {
+        throw e;
+      }
+      console.note("the bitmap of %s is left out: %s", member.device().name(), e.getMessage());
+    }
   }
 }

@@ -8,6 +8,8 @@ import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.format.BadBlockLog;
+import io.mirrorctl.core.format.BadBlockLogRead;
 import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MdUuid;
@@ -63,7 +65,11 @@ record ComparedMember(BlockDevice device, MemberMetadata metadata, Superblock su
   }
 
   MemberData data() {
-    return new MemberData(device, superblock.dataOffset());
+    BadBlockLog log =
+        metadata.badBlockLog() instanceof BadBlockLogRead.Valid valid
+            ? valid.log()
+            : BadBlockLog.EMPTY;
+    return new MemberData(device, superblock.dataOffset(), log);
   }
 
   boolean isRecovering() {

@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -20,7 +21,8 @@ import java.util.function.LongConsumer;
 
 /**
  * Compares the data areas of members byte by byte. All members are read at once, some pieces ahead
- * of the comparison; what all of them know to be zeroes is skipped.
+ * of the comparison; what all of them know to be zeroes is skipped. Sectors that a member cannot
+ * read are a finding, and the comparison goes on.
  */
 final class Comparison {
   private static final int SECTOR = SectorRange.SECTOR_BYTES;
@@ -37,7 +39,9 @@ final class Comparison {
   private final List<Difference> differences = new ArrayList<>();
   private Difference last;
   private long ranges;
+  private long differingRanges;
   private long differingSectors;
+  private long unreadSectors;
   private long skippedBytes;
 
   /**
@@ -58,12 +62,20 @@ final class Comparison {
    *
    * @param ranges the first {@value #MOST_RANGES} ranges
    * @param rangeCount how many there are
+   * @param differingRanges how many of them have members whose data differs
+   * @param differingSectors in these
+   * @param unreadSectors not known of at least one member
    * @param skippedBytes known to be equal without reading
    */
   record Result(
-      ImmutableList<Difference> ranges, long rangeCount, long differingSectors, long skippedBytes) {
+      ImmutableList<Difference> ranges,
+      long rangeCount,
+      long differingRanges,
+      long differingSectors,
+      long unreadSectors,
+      long skippedBytes) {
     boolean identical() {
-      return differingSectors == 0;
+      return rangeCount == 0;
     }
   }
 
@@ -75,7 +87,7 @@ final class Comparison {
    * Does it all.
    *
    * @param progress is told how many bytes of the array are done
-   * @throws IOException if a member cannot be read
+   * @throws IOException if a member cannot be read at all any more
    */
   Result run(LongConsumer progress) throws IOException {
     Deque<Reading> ahead = new ArrayDeque<>();
@@ -105,7 +117,13 @@ final class Comparison {
       ahead.forEach(Comparison::discard);
     }
     flushLast();
-    return new Result(ImmutableList.copyOf(differences), ranges, differingSectors, skippedBytes);
+    return new Result(
+        ImmutableList.copyOf(differences),
+        ranges,
+        differingRanges,
+        differingSectors,
+        unreadSectors,
+        skippedBytes);
   }
 
   /** Whole sectors from there that are zeroes on all members. */
@@ -142,11 +160,9 @@ final class Comparison {
       throw new InterruptedIOException("the comparison was interrupted");
     }
     try {
-      List<ByteBuffer> data = new ArrayList<>();
-      for (CompletableFuture<MemberData.Piece> piece : reading.pieces()) {
-        data.add(piece.join().data());
-      }
-      compare(reading.offset() / SECTOR, data);
+      compare(
+          reading.offset() / SECTOR,
+          reading.pieces().stream().map(CompletableFuture::join).toList());
     } catch (CompletionException e) {
       if (e.getCause() instanceof UncheckedIOException u) {
         throw u.getCause();
@@ -171,19 +187,40 @@ final class Comparison {
     }
   }
 
-  private void compare(long firstSector, List<ByteBuffer> data) {
-    int length = data.getFirst().remaining();
-    for (int at = 0; at < length; ) {
-      int mismatch = firstMismatch(data, at, length);
+  private void compare(long firstSector, List<MemberData.Piece> pieces) {
+    int sectors = pieces.getFirst().data().remaining() / SECTOR;
+    BitSet unread = new BitSet();
+    pieces.forEach(piece -> {
+      unread.or(piece.failed());
+      unread.or(piece.bad());
+    });
+    for (int from = 0; from < sectors; ) {
+      int known = Math.min(unread.nextClearBit(from), sectors);
+      for (int sector = from; sector < known; sector++) {
+        add(differenceAt(firstSector, sector, pieces));
+      }
+      int end = unread.nextSetBit(known);
+      from = end < 0 ? sectors : end;
+      compare(firstSector, pieces, known, from);
+    }
+  }
+
+  /** Sectors of which all members' data is known. */
+  private void compare(long firstSector, List<MemberData.Piece> pieces, int from, int to) {
+    List<ByteBuffer> data = pieces.stream().map(MemberData.Piece::data).toList();
+    for (int sector = from; sector < to; sector++) {
+      int mismatch = firstMismatch(data, sector * SECTOR, to * SECTOR);
       if (mismatch < 0) {
         return;
       }
-      int sector = mismatch / SECTOR;
-      add(
-          new Difference(
-              SectorRange.ofLength(firstSector + sector, 1), groups(data, sector * SECTOR)));
-      at = (sector + 1) * SECTOR;
+      sector = mismatch / SECTOR;
+      add(differenceAt(firstSector, sector, pieces));
     }
+  }
+
+  private static Difference differenceAt(
+      long firstSector, int sector, List<MemberData.Piece> pieces) {
+    return new Difference(SectorRange.ofLength(firstSector + sector, 1), groups(pieces, sector));
   }
 
   private static int firstMismatch(List<ByteBuffer> data, int from, int length) {
@@ -199,21 +236,34 @@ final class Comparison {
     return found < 0 ? -1 : from + found;
   }
 
-  private static ImmutableIntArray groups(List<ByteBuffer> data, int at) {
-    var groups = ImmutableIntArray.builder(data.size());
-    for (int i = 0; i < data.size(); i++) {
-      ByteBuffer own = data.get(i).slice(at, SECTOR);
-      int group = 0;
-      while (group < i && own.mismatch(data.get(group).slice(at, SECTOR)) >= 0) {
-        group++;
-      }
-      groups.add(group);
+  private static ImmutableIntArray groups(List<MemberData.Piece> pieces, int sector) {
+    var groups = ImmutableIntArray.builder(pieces.size());
+    for (int i = 0; i < pieces.size(); i++) {
+      groups.add(group(pieces, i, sector));
     }
     return groups.build();
   }
 
+  private static int group(List<MemberData.Piece> pieces, int member, int sector) {
+    if (pieces.get(member).bad().get(sector)) {
+      return Difference.BAD_BLOCK;
+    }
+    if (pieces.get(member).failed().get(sector)) {
+      return Difference.NOT_READABLE;
+    }
+    ByteBuffer own = pieces.get(member).sector(sector);
+    int group = 0;
+    while (group < member
+        && (!pieces.get(group).knows(sector)
+            || own.mismatch(pieces.get(group).sector(sector)) >= 0)) {
+      group++;
+    }
+    return group;
+  }
+
   private void add(Difference difference) {
-    differingSectors++;
+    differingSectors += difference.isDifferent() ? 1 : 0;
+    unreadSectors += difference.isIncomplete() ? 1 : 0;
     if (last != null && last.isContinuedBy(difference)) {
       last = last.joined(difference);
     } else {
@@ -227,6 +277,7 @@ final class Comparison {
       return;
     }
     ranges++;
+    differingRanges += last.isDifferent() ? 1 : 0;
     if (differences.size() < MOST_RANGES) {
       differences.add(last);
     }

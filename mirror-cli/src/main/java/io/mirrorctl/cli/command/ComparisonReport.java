@@ -34,6 +34,7 @@ final class ComparisonReport {
 
   private Report build(long bytes) {
     long differing = result.differingSectors() * SectorRange.SECTOR_BYTES;
+    long unread = result.unreadSectors() * SectorRange.SECTOR_BYTES;
     long unlisted = result.rangeCount() - result.ranges().size();
     var report =
         Report.builder()
@@ -41,6 +42,7 @@ final class ComparisonReport {
             .data("sizeBytes", bytes)
             .data("skippedBytes", result.skippedBytes())
             .data("differingBytes", differing)
+            .data("notReadableBytes", unread)
             .data("rangeCount", result.rangeCount())
             .items("ranges", result.ranges().stream().map(this::range).toList())
             .items("members", hidden());
@@ -50,10 +52,20 @@ final class ComparisonReport {
       if (unlisted > 0) {
         report.line("and %d more ranges".formatted(unlisted));
       }
+      if (unread > 0) {
+        report.line(
+            "not readable on every member: %s of %s; the array, once assembled, takes those from members that have them"
+                .formatted(ByteSize.text(unread), ByteSize.text(bytes)));
+      }
       report.line(
-          "different: %s of %s, in %d ranges%s"
-              .formatted(
-                  ByteSize.text(differing), ByteSize.text(bytes), result.rangeCount(), verdict()));
+          differing == 0
+              ? "no difference in what can be read"
+              : "different: %s of %s, in %d ranges%s"
+                  .formatted(
+                      ByteSize.text(differing),
+                      ByteSize.text(bytes),
+                      result.differingRanges(),
+                      verdict()));
     }
     return report.build();
   }
@@ -67,7 +79,10 @@ final class ComparisonReport {
           : "; the array was not stopped clean and is resynced at assembly";
     }
     boolean complete = result.ranges().size() == result.rangeCount();
-    return complete && result.ranges().stream().allMatch(d -> coverage(d).equals("all"))
+    return complete
+            && result.ranges().stream()
+                .filter(Difference::isDifferent)
+                .allMatch(d -> coverage(d).equals("all"))
         ? "; bitmap bits cover all of them, they are resynced at assembly"
         : "; not all of them are covered by bitmap bits: a scrub (check, repair) will find those";
   }
@@ -75,10 +90,22 @@ final class ComparisonReport {
   private Report range(Difference difference) {
     SectorRange sectors = difference.sectors();
     String coverage = coverage(difference);
-    List<List<String>> groups =
-        difference.agreeing().stream()
-            .map(group -> group.stream().map(m -> members.get(m).device().name()).toList())
-            .toList();
+    List<List<String>> groups = difference.agreeing().stream().map(this::names).toList();
+    List<String> failed = names(difference.with(Difference.NOT_READABLE));
+    List<String> bad = names(difference.with(Difference.BAD_BLOCK));
+    List<String> says = new ArrayList<>();
+    if (groups.size() > 1) {
+      says.add(
+          groups.stream()
+              .map(group -> String.join(" = ", group))
+              .collect(Collectors.joining(" / ")));
+    }
+    if (!failed.isEmpty()) {
+      says.add("not readable on " + String.join(", ", failed));
+    }
+    if (!bad.isEmpty()) {
+      says.add("not readable on %s (bad-block log)".formatted(String.join(", ", bad)));
+    }
     return Report.builder()
         .line(
             "sectors %s (%s at byte %d): %s%s"
@@ -86,9 +113,7 @@ final class ComparisonReport {
                     sectors,
                     ByteSize.text(sectors.lengthBytes()),
                     sectors.startBytes(),
-                    groups.stream()
-                        .map(group -> String.join(" = ", group))
-                        .collect(Collectors.joining(" / ")),
+                    String.join("; ", says),
                     switch (coverage) {
                       case "all" -> "; bitmap bits are set";
                       case "some" -> "; bitmap bits are set for a part of it";
@@ -99,8 +124,14 @@ final class ComparisonReport {
         .data("offsetBytes", sectors.startBytes())
         .data("lengthBytes", sectors.lengthBytes())
         .data("agreeing", groups)
+        .data("notReadable", failed)
+        .data("badBlocks", bad)
         .data("dirty", coverage)
         .build();
+  }
+
+  private List<String> names(List<Integer> group) {
+    return group.stream().map(member -> members.get(member).device().name()).toList();
   }
 
   private String coverage(Difference difference) {

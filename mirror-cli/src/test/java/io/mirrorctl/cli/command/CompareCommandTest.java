@@ -210,6 +210,57 @@ class CompareCommandTest {
   }
 
   @Test
+  void aBadBlockLogIsHonoured() throws IOException {
+    Images.fill(third, DATA + 8 * 512, 512, 1);
+    Images.fill(third, DATA + (9 << 20), 1, 1);
+    Images.badBlocks(third, DATA / 512 + 4, 8);
+
+    var run = Cli.run("compare", first, third);
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.out())
+        .isEqualTo(
+            """
+            sectors 4..11 (4 KiB at byte 2048): not readable on %s (bad-block log)
+            sectors 18432..18432 (512 bytes at byte 9437184): %s / %s
+            not readable on every member: 4 KiB of 23 MiB; the array, once assembled, takes those \
+            from members that have them
+            different: 512 bytes of 23 MiB, in 1 ranges; not all of them are covered by bitmap \
+            bits: a scrub (check, repair) will find those
+            """
+                .formatted(third, first, third));
+    JsonNode json = Cli.run("compare", "--json", first, second, third).json();
+    assertThat(range(json, 0)).isEqualTo("4..11 [[a,b]] none");
+    assertThat(json.get("ranges").get(0).get("badBlocks").get(0).asString())
+        .isEqualTo(third.toString());
+    assertThat(json.get("ranges").get(0).get("notReadable").size()).isZero();
+    assertThat(json.get("notReadableBytes").asLong()).isEqualTo(4096);
+    assertThat(json.get("differingBytes").asLong()).isEqualTo(512);
+    assertThat(json.get("identical").asBoolean()).isFalse();
+  }
+
+  @Test
+  void aBadBlockAloneIsAFinding() throws IOException {
+    Images.badBlocks(third, DATA / 512 + 4, 8);
+
+    var run = Cli.run("compare", first, third);
+
+    assertThat(run.code()).isEqualTo(1);
+    assertThat(run.out()).endsWith("no difference in what can be read\n");
+  }
+
+  @Test
+  void aBadBlockLogThatIsDamagedIsTold() throws IOException {
+    Images.badBlocks(third, 1L << 40, 8);
+
+    var run = Cli.run("compare", first, third);
+
+    assertThat(run.code()).isZero();
+    assertThat(run.err())
+        .contains(third + ": bad-block log is corrupt", "any of its data may be stale");
+  }
+
+  @Test
   void oneDiskIsAWrongCommandLine() {
     assertThat(Cli.run("compare", first).code()).isEqualTo(2);
   }

@@ -15,7 +15,10 @@ import java.util.Arrays;
 /** Member files for tests. */
 final class Images {
   static final int SUPERBLOCK = 4096;
+  private static final int FEATURE_MAP = 0x08;
+  private static final int BBLOG_OFFSET = 0xBC;
   private static final int MAX_DEV = 0xDC;
+  private static final int BAD_BLOCKS = 0x8;
 
   private Images() {}
 
@@ -50,6 +53,18 @@ final class Images {
       channel.read(bytes, offset);
     }
     return bytes.array();
+  }
+
+  /** Gives a member a bad-block log with one entry. */
+  static void badBlocks(Path file, long firstSector, int sectors) throws IOException {
+    int log = SUPERBLOCK + superblockInt(file, BBLOG_OFFSET) * 512;
+    ByteBuffer entries = ByteBuffer.allocate(512).order(ByteOrder.LITTLE_ENDIAN);
+    entries.putLong(firstSector << 10 | sectors);
+    while (entries.hasRemaining()) {
+      entries.putLong(-1);
+    }
+    write(file, log, entries.array());
+    changeSuperblock(file, FEATURE_MAP, superblockInt(file, FEATURE_MAP) | BAD_BLOCKS);
   }
 
   static int superblockInt(Path file, int at) throws IOException {
