@@ -20,6 +20,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -394,47 +395,37 @@ public abstract class StoreContract {
     }
   }
 
+  /** Whether the answer came on the loop; asked there, so that it cannot be there at once. */
+  private <T> void answersOnTheLoop(Peer peer, Supplier<CompletableFuture<T>> request) {
+    var onLoop = new CompletableFuture<Boolean>();
+    peer.loop()
+        .execute(() -> {
+          var _ = request.get().whenComplete((_, _) -> onLoop.complete(peer.loop().isCurrent()));
+        });
+    assertThat(answer(onLoop)).isTrue();
+  }
+
   @Test
   void everythingIsToldAndAnsweredOnTheLoop() {
     Peer a = peer();
-    var elsewhere = new CopyOnWriteArrayList<String>();
-    a.store().onSession(event -> noteUnlessOnLoop(a, elsewhere, event));
-    answer(
-        a.store()
-            .watch("/", WatchDepth.SUBTREE, change -> noteUnlessOnLoop(a, elsewhere, change))
-            .thenAccept(_ -> noteUnlessOnLoop(a, elsewhere, "watch")));
-    answer(
-        a.store()
-            .commit(List.of(create("/a")))
-            .thenAccept(_ -> noteUnlessOnLoop(a, elsewhere, "commit")));
-    answer(a.store().read("/a").thenAccept(_ -> noteUnlessOnLoop(a, elsewhere, "read")));
-    answer(a.store().children("/a").thenAccept(_ -> noteUnlessOnLoop(a, elsewhere, "children")));
+    Store store = a.store();
+    var toldOnLoop = new CopyOnWriteArrayList<Boolean>();
     List<SessionEvent> events = events(a);
+    store.onSession(_ -> toldOnLoop.add(a.loop().isCurrent()));
+    answersOnTheLoop(
+        a, () -> store.watch("/", WatchDepth.SUBTREE, _ -> toldOnLoop.add(a.loop().isCurrent())));
+    answersOnTheLoop(a, () -> store.commit(List.of(create("/a"))));
+    answersOnTheLoop(a, () -> store.commit(List.of(create("/a"))));
+    answersOnTheLoop(a, () -> store.read("/a"));
+    answersOnTheLoop(a, () -> store.children("/a"));
     a.cut();
     assertThat(until(() -> events.contains(SessionEvent.SUSPENDED))).isTrue();
-    var read = a.store().read("/a").handle((_, e) -> e);
-    var repeated =
-        read.thenAccept(e -> {
-          assertThat(e).isInstanceOf(SessionLostException.class);
-          noteUnlessOnLoop(a, elsewhere, "lost read");
-        });
-    answer(
-        a.store()
-            .commit(List.of(create("/b")))
-            .handle((_, _) -> {
-              noteUnlessOnLoop(a, elsewhere, "unknown");
-              return null;
-            }));
+    answersOnTheLoop(a, () -> store.commit(List.of(create("/b"))));
     a.expire();
     a.restore();
-    answer(repeated);
-    assertThat(elsewhere).isEmpty();
-  }
-
-  private static void noteUnlessOnLoop(Peer peer, List<String> elsewhere, Object what) {
-    if (!peer.loop().isCurrent()) {
-      elsewhere.add(what + " on " + Thread.currentThread().getName());
-    }
+    answersOnTheLoop(a, () -> store.read("/a"));
+    answersOnTheLoop(a, () -> store.commit(List.of(create("/b"))));
+    assertThat(toldOnLoop).hasSize(3).doesNotContain(false);
   }
 
   @Test

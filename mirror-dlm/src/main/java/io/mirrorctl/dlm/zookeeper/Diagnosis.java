@@ -1,0 +1,133 @@
+package io.mirrorctl.dlm.zookeeper;
+
+import io.mirrorctl.dlm.store.StoreException;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import org.apache.zookeeper.client.ZKClientConfig;
+import org.apache.zookeeper.common.ClientX509Util;
+import org.apache.zookeeper.common.X509Exception;
+
+/** Asks each server itself why there is no session with them. */
+final class Diagnosis {
+  private static final int PATIENCE_MILLIS = 2000;
+  private static final int ANSWER_BYTES = 4096;
+  private static final byte[] QUESTION = "srvr".getBytes(StandardCharsets.US_ASCII);
+
+  private final ZooKeeperOptions options;
+  private final ZKClientConfig config;
+
+  Diagnosis(ZooKeeperOptions options, ZKClientConfig config) {
+    this.options = options;
+    this.config = config;
+  }
+
+  /** What to say when the servers did not answer in time. */
+  StoreException ofSilence() {
+    String[] servers = options.connectString().split(",", -1);
+    List<String> findings = new ArrayList<>();
+    int up = 0;
+    for (String server : servers) {
+      Finding finding = ask(server);
+      findings.add(server + ": " + finding.text);
+      if (finding.up) {
+        up++;
+      }
+    }
+    String summary =
+        up == 0
+            ? "cannot be reached"
+            : "has no quorum, or does not answer in time (%d of %d servers are up)"
+                .formatted(up, servers.length);
+    return new StoreException(
+        "ZooKeeper %s %s after %d ms: %s"
+            .formatted(
+                options.connectString(),
+                summary,
+                options.connectTimeout().toMillis(),
+                String.join("; ", findings)));
+  }
+
+  /**
+   * What one server has to say.
+   *
+   * @param up whether it is one that talks to us
+   */
+  private record Finding(boolean up, String text) {}
+
+  private Finding ask(String server) {
+    int colon = server.lastIndexOf(':');
+    var address =
+        new InetSocketAddress(
+            server.substring(0, colon), Integer.parseInt(server.substring(colon + 1)));
+    try (var socket = new Socket()) {
+      if (address.isUnresolved()) {
+        throw new UnknownHostException("unknown host");
+      }
+      socket.setSoTimeout(PATIENCE_MILLIS);
+      socket.connect(address, PATIENCE_MILLIS);
+      return options.tls().isPresent() ? askSafely(socket, address) : asked(socket);
+    } catch (SocketTimeoutException _) {
+      return new Finding(false, "no answer");
+    } catch (SSLException e) {
+      return new Finding(false, "TLS failed: " + innermost(e));
+    } catch (IOException e) {
+      return new Finding(false, e.getMessage());
+    } catch (X509Exception e) {
+      return new Finding(false, "TLS files cannot be used: " + innermost(e));
+    }
+  }
+
+  private Finding askSafely(Socket socket, InetSocketAddress address)
+      throws IOException, X509Exception {
+    try (var util = new ClientX509Util()) {
+      SSLContext context = util.createSSLContext(config);
+      try (var secure =
+          (SSLSocket)
+              context
+                  .getSocketFactory()
+                  .createSocket(socket, address.getHostString(), address.getPort(), false)) {
+        SSLParameters parameters = secure.getSSLParameters();
+        parameters.setEndpointIdentificationAlgorithm("HTTPS");
+        secure.setSSLParameters(parameters);
+        secure.startHandshake();
+        return asked(secure);
+      }
+    }
+  }
+
+  private Finding asked(Socket socket) throws IOException {
+    socket.getOutputStream().write(QUESTION);
+    socket.getOutputStream().flush();
+    String answer =
+        new String(socket.getInputStream().readNBytes(ANSWER_BYTES), StandardCharsets.UTF_8);
+    if (answer.contains("not currently serving")) {
+      return new Finding(true, "up, but serves nobody for want of a quorum");
+    }
+    if (answer.startsWith("Zookeeper version")) {
+      return new Finding(true, "up and serving now");
+    }
+    if (answer.contains("not in the whitelist")) {
+      return new Finding(true, "up, but does not tell its state");
+    }
+    String hint = options.tls().isPresent() ? "" : " (does this port want TLS?)";
+    return new Finding(false, "does not answer as ZooKeeper does" + hint);
+  }
+
+  private static String innermost(Throwable e) {
+    Throwable cause = e;
+    while (cause.getCause() != null) {
+      cause = cause.getCause();
+    }
+    return cause.getMessage();
+  }
+}
