@@ -39,7 +39,7 @@ public record MemberSettings(
   /** Version of the records and exchanges of this package and of those that build on it. */
   public static final int CURRENT_VERSION = 1;
 
-  private static final int MOST_NODES = 1024;
+  static final int MOST_NODES = 1024;
   private static final Pattern KEY = Pattern.compile("[a-z0-9.-]{1,64}");
   private static final Pattern VALUE = Pattern.compile("[^\\p{Cntrl}]{0,256}");
 

@@ -35,6 +35,11 @@ public interface Membership extends AutoCloseable {
     NO
   }
 
+  /** A membership that has not joined yet. */
+  static Membership of(MemberSettings settings, MemberPorts ports) {
+    return new ClusterMember(settings, ports);
+  }
+
   /**
    * Joins: announces version and parameters, waits for what an earlier incarnation of this node
    * left behind, enters the view, and takes part in the regroup that tells everybody.
