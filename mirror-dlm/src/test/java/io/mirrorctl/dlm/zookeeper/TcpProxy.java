@@ -69,6 +69,11 @@ public final class TcpProxy implements AutoCloseable {
     fault = Fault.LOSE_NEXT_ANSWER;
   }
 
+  /** Whether a client is connected through it. */
+  public boolean isUsed() {
+    return !sockets.isEmpty();
+  }
+
   private void accept() {
     while (!listener.isClosed()) {
       try {
