@@ -37,7 +37,7 @@ public interface Lockspace {
    */
   static CompletableFuture<JoinOutcome> join(
       Node node, String name, LockspaceSettings settings, LockspaceListener listener) {
-    return CompletableFuture.failedFuture(new UnsupportedOperationException());
+    return new LockspaceMember(node, name, settings, listener).join(settings);
   }
 
   String name();
@@ -45,7 +45,7 @@ public interface Lockspace {
   /** This node's slot. */
   int slot();
 
-  /** Who is in it, as far as the listener was told. */
+  /** Who is in it, as this node last read it. */
   LockspaceView view();
 
   /** A lock that has no blocking callback: costs a watch only while it waits. */
@@ -65,7 +65,9 @@ public interface Lockspace {
    * must wait is queued; the rest follow when it is granted. A lock may have several steps. Ends
    * with the first step that is not granted; what was granted before stays.
    *
-   * <p>{@link Lock#cancel} of any of the locks ends the run.
+   * <p>{@link Lock#cancel} of any of the locks ends the run. A step that is not as it should be, as
+   * of a lock that has a request under way, fails the future with {@link IllegalStateException} or
+   * {@link IllegalArgumentException}, and nothing is done.
    */
   CompletableFuture<RunOutcome> run(List<Step> steps);
 

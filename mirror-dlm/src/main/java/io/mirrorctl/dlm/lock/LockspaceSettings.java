@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.lock;
 
 import com.google.common.base.Preconditions;
 import com.google.common.collect.ImmutableSortedMap;
+import java.nio.charset.StandardCharsets;
 import java.util.Map;
 
 /**
@@ -31,6 +32,18 @@ public record LockspaceSettings(int slots, Map<String, String> parameters) {
         parameters.size() <= MAX_PARAMETERS,
         "a lockspace has at most %s parameters",
         MAX_PARAMETERS);
+    parameters.forEach((name, text) -> {
+      checkText(name);
+      checkText(text);
+    });
     parameters = ImmutableSortedMap.copyOf(parameters);
+  }
+
+  private static void checkText(String text) {
+    Preconditions.checkArgument(
+        text.getBytes(StandardCharsets.UTF_8).length <= MAX_TEXT_BYTES,
+        "a parameter's name and text have at most %s bytes: '%s'",
+        MAX_TEXT_BYTES,
+        text);
   }
 }

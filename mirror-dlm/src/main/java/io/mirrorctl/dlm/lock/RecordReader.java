@@ -47,7 +47,15 @@ final class RecordReader {
     return value;
   }
 
-  /** A number that is not negative. */
+  int u31(String field) throws MalformedRecordException {
+    need(field, 4);
+    int value = in.getInt();
+    if (value < 0) {
+      throw new MalformedRecordException(field, "below 2^31", Integer.toUnsignedString(value));
+    }
+    return value;
+  }
+
   long u63(String field) throws MalformedRecordException {
     need(field, 8);
     long value = in.getLong();
