@@ -126,9 +126,13 @@ final class Attempt {
 
   /**
    * Whether the records, read again, show that this was done though its answer was lost. All of it
-   * is one commit, so any record tells; another commit of this owner cannot have come after it.
+   * is one commit, so any record tells; another commit of this owner cannot have come after it. One
+   * of checks alone leaves nothing to see, and is made again.
    */
   boolean isShown() {
+    if (lastWork.isEmpty()) {
+      return false;
+    }
     Map.Entry<HeldLock, Run.Work> one = lastWork.entrySet().iterator().next();
     Optional<Entry> entry = one.getKey().record().content().of(member.owner());
     return switch (one.getValue().op()) {

@@ -384,7 +384,7 @@ final class LockspaceMember implements Lockspace {
     state = State.MEMBER;
     show(follower.now());
     follower.deliverAfter(generation);
-    loop().execute(() -> joining.complete(new JoinOutcome.Joined(this)));
+    joining.complete(new JoinOutcome.Joined(this));
   }
 
   void notJoined(JoinOutcome outcome) {

@@ -61,6 +61,7 @@ final class ViewChange {
     Optional<ViewRecord> next = change.apply(now);
     if (next.isEmpty()) {
       done.accept(now);
+      follower.accept();
       return;
     }
     List<Op> ops = new ArrayList<>();

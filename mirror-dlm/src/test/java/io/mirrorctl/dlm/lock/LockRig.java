@@ -5,6 +5,7 @@ import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.simulation.Simulation;
 import io.mirrorctl.dlm.store.Bytes;
+import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.Store;
 import java.time.Duration;
@@ -14,14 +15,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 
 /** Simulated nodes with lockspaces, and a membership that knows everything. */
 final class LockRig {
-  static final Duration SESSION = Duration.ofSeconds(10);
   static final LockspaceSettings SETTINGS = new LockspaceSettings(8, Map.of("uuid", "1"));
 
   private static final Duration LONG = Duration.ofMinutes(5);
+
+  /** An entry that never changes. */
+  static final String ALWAYS = "/always";
 
   final Simulation simulation;
   final MemoryServers servers;
@@ -30,12 +34,18 @@ final class LockRig {
   /** What stands between the lock manager and its store. */
   UnaryOperator<Store> between = UnaryOperator.identity();
 
+  /** What is asked for. */
+  Duration session = Duration.ofSeconds(10);
+
+  private final MemoryStore membership;
   private final Set<Long> view = new HashSet<>();
   private long nextIncarnation = 1;
 
   LockRig(long seed) {
     simulation = new Simulation(seed);
     servers = new MemoryServers(simulation);
+    membership = servers.connect(simulation.node("membership"), Duration.ofDays(1));
+    await(membership.commit(List.of(new Op.Create(ALWAYS, Bytes.EMPTY, Op.Life.PERSISTENT))));
   }
 
   /** A node that is in the cluster, but in no lockspace. */
@@ -98,6 +108,10 @@ final class LockRig {
     Lockspace lockspace;
     boolean leaseIsOver;
     boolean overturned;
+
+    /** Told of every callback of the lockspace: what, and in which generation. */
+    BiConsumer<String, Long> onCallback = (_, _) -> {};
+
     private final LockRig rig;
     private final long incarnation;
     private final int number;
@@ -109,7 +123,7 @@ final class LockRig {
       this.incarnation = incarnation;
       this.number = number;
       node = rig.simulation.node("n" + number + "." + incarnation);
-      store = rig.servers.connect(node, SESSION);
+      store = rig.servers.connect(node, rig.session);
     }
 
     private String path() {
@@ -136,9 +150,9 @@ final class LockRig {
       }
     }
 
-    /** Another node's word against this one: its next commit fails. */
-    void poison(MemoryStore by) {
-      var _ = by.commit(List.of(new Op.Put(path(), Bytes.utf8("poison"), 0)));
+    /** Ejects this node: from the moment of the answer on its commits fail. */
+    CompletableFuture<CommitResult> poison() {
+      return rig.membership.commit(List.of(new Op.Put(path(), Bytes.utf8("poison"), 0)));
     }
 
     LockOutcome convert(Lock lock, LockRequest request) {
@@ -185,37 +199,49 @@ final class LockRig {
 
     @Override
     public void prep(long generation) {
+      onCallback.accept("prep", generation);
       told.add("prep " + generation);
     }
 
     @Override
     public void slot(int slot, int which, long generation) {
+      onCallback.accept("slot of n" + which, generation);
       told.add("slot " + slot + " " + generation);
     }
 
     @Override
     public void done(long generation) {
+      onCallback.accept("done", generation);
       told.add("done " + generation);
     }
 
     @Override
     public void joined(int slot, int which, long generation) {
+      onCallback.accept("joined n" + which + " in " + slot, generation);
       told.add("joined " + slot + " " + generation);
     }
 
     @Override
     public void left(int slot, int which, boolean needsTakeover, long generation) {
+      onCallback.accept("left n" + which + " " + needsTakeover, generation);
       told.add((needsTakeover ? "left with work " : "left ") + slot + " " + generation);
     }
 
     @Override
     public void freed(int slot, long generation) {
+      onCallback.accept("freed " + slot, generation);
       told.add("freed " + slot + " " + generation);
     }
 
     @Override
     public void halted(String reason) {
+      onCallback.accept("halted", 0L);
       told.add("halted");
+    }
+
+    @Override
+    public String toString() {
+      return "n" + number;
     }
   }
 }

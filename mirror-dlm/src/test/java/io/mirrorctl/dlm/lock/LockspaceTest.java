@@ -352,12 +352,11 @@ class LockspaceTest {
 
   @Test
   void anEjectedNodeCanChangeNothing() {
-    RigNode a = rig.member();
+    rig.member();
     RigNode b = rig.member();
     Lock theirs = b.lockspace.lock("r");
     b.grant(theirs, NL);
-    b.poison(a.store);
-    rig.settle();
+    rig.await(b.poison());
     assertThat(b.convert(theirs, LockRequest.to(EX))).isInstanceOf(LockOutcome.Halted.class);
     assertThat(b.overturned).isTrue();
   }
