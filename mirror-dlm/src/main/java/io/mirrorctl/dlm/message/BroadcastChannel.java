@@ -108,6 +108,11 @@ public final class BroadcastChannel implements LockspaceListener {
     return state.sequence();
   }
 
+  /** Whether this node is the one that sends. */
+  boolean holdsToken() {
+    return sending.holdsToken();
+  }
+
   /** Somebody wants {@code ack} EX. */
   void ackWanted() {
     state.onLoop(() -> {

@@ -156,12 +156,16 @@ final class Sending {
         List.of(Ask.token(LockMode.EX), Ask.message(LockMode.NL), Ask.ack(LockMode.CR)),
         ran -> {
           asks = false;
+          if (ran.grants().isEmpty()) {
+            drop("cancelled");
+            return;
+          }
+          takeToken(ran.grants().getFirst());
           if (!ran.complete()) {
-            var _ = state.locks().release().thenRun(() -> state.onLoop(() -> drop("cancelled")));
+            release();
             return;
           }
           joined = true;
-          takeToken(ran.grants().get(0));
           Bytes value = ran.grants().get(1).value().content();
           state.applied(sequenceOf(value), new Answer.Accepted());
           inspect(value, false, true);

@@ -14,28 +14,34 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Function;
 
-/** A few nodes with a channel each over {@link PlainLocks}, and what every run has to keep. */
-final class World {
+/** A few nodes with a channel each, and what every run has to keep. */
+abstract class World {
   static final Duration PATIENCE = Duration.ofSeconds(10);
 
   final Simulation simulation;
-  final PlainLocks locks;
   final List<Node> nodes = new ArrayList<>();
 
   /** What was applied, by its number: the one order. */
   private final Map<Integer, ClusterMessage> order = new HashMap<>();
 
-  private final Modes modes;
-
   World(long seed) {
-    this(seed, Modes.CURED);
+    this.simulation = new Simulation(seed);
   }
 
-  World(long seed, Modes modes) {
-    this.simulation = new Simulation(seed);
-    this.locks = new PlainLocks(simulation);
-    this.modes = modes;
-  }
+  /** Makes the node's part in the lockspace and a channel on it. */
+  abstract BroadcastChannel open(Node node);
+
+  /** Mode of a slot on a resource, {@code CR->EX} if it waits, {@code -} if it has none. */
+  abstract String mode(int slot, ChannelLocks.Resource resource);
+
+  /** Whether the slot's member is in the lockspace. */
+  abstract boolean isMember(int slot);
+
+  /** The node's process is gone: tells membership, some time later. */
+  abstract void died(Node node);
+
+  /** Runs the task after each change of the locks. */
+  abstract void onChange(Runnable task);
 
   /** A node that has joined and let the token go. */
   Node joined() {
@@ -48,6 +54,7 @@ final class World {
   Node start() {
     var node = new Node(nodes.size());
     nodes.add(node);
+    node.channel = open(node);
     return node;
   }
 
@@ -57,22 +64,30 @@ final class World {
     return future.join();
   }
 
+  /** Whether a node is on its way into the lockspace. */
+  boolean starting() {
+    return nodes.stream().anyMatch(node -> node.channel == null);
+  }
+
   /** The nodes that take part now. */
   List<Node> alive() {
-    return nodes.stream().filter(node -> node.isAlive()).toList();
+    return nodes.stream().filter(Node::isAlive).toList();
   }
 
   /** One node. */
   final class Node implements ChannelListener {
     final SimulatedNode process;
     final int slot;
-    final PlainLocks.Member member;
-    final BroadcastChannel channel;
+    BroadcastChannel channel;
     final List<Envelope> applied = new ArrayList<>();
     final List<String> halts = new ArrayList<>();
     final Set<Integer> ejected = new HashSet<>();
     private final List<CompletableFuture<?>> asked = new ArrayList<>();
     private boolean joined;
+
+    /** Its lockspace has ended for this node. */
+    boolean over;
+
     private boolean closing;
     private boolean applying;
     Function<Envelope, Answer> answers = _ -> new Answer.Accepted();
@@ -82,13 +97,10 @@ final class World {
     private Node(int slot) {
       this.slot = slot;
       process = simulation.node("n" + slot);
-      member = locks.join(process, slot);
-      channel = new BroadcastChannel(member, process.loop(), PATIENCE, this, modes);
-      member.listen(channel);
     }
 
     boolean isAlive() {
-      return !process.isKilled() && halts.isEmpty();
+      return channel != null && !process.isKilled() && halts.isEmpty() && !over;
     }
 
     CompletableFuture<Transaction> join() {
@@ -113,7 +125,7 @@ final class World {
     Delivery checked(ClusterMessage message, Delivery delivery) {
       if (delivery instanceof Delivery.Delivered) {
         for (Node other : nodes) {
-          if (other != this && other.joined && other.isAlive() && other.isMember()) {
+          if (other != this && other.joined && other.isAlive() && isMember(other.slot)) {
             assertThat(other.applied)
                 .as("%s: n%d goes on, n%d has to have applied it", simulation, slot, other.slot)
                 .anyMatch(envelope -> envelope.message().equals(message));
@@ -121,10 +133,6 @@ final class World {
         }
       }
       return delivery;
-    }
-
-    private boolean isMember() {
-      return locks.slots().contains(slot);
     }
 
     CompletableFuture<Void> close() {
@@ -135,21 +143,15 @@ final class World {
 
     void kill() {
       process.kill();
-      // at once, too: so that others have not heard yet of what it did last
-      Duration lease =
-          simulation.random().nextBoolean()
-              ? Duration.ofSeconds(2)
-              : Duration.ofNanos(simulation.random().nextLong(6_000_000));
-      simulation.after(lease, () -> locks.purge(slot));
+      died(this);
     }
 
     @Override
     public CompletableFuture<Answer> receive(Envelope envelope) {
       assertThat(applying).as("%s: n%d applies one at a time", simulation, slot).isFalse();
       boolean seesThrough =
-          envelope.message() instanceof ClusterMessage.Abort
-              || nodes.get(envelope.sender()).process.isKilled();
-      assertThat(seesThrough || !locks.mode(slot, ChannelLocks.Resource.TOKEN).startsWith("EX"))
+          envelope.message() instanceof ClusterMessage.Abort || !isMember(envelope.sender());
+      assertThat(seesThrough || !channel.holdsToken())
           .as("%s: n%d does not receive while it sends", simulation, slot)
           .isTrue();
       if (!applied.isEmpty()) {
@@ -209,7 +211,7 @@ final class World {
     Set<Integer> numbers = new HashSet<>();
     for (Node node : alive()) {
       if (node.joined) {
-        assertThat(locks.mode(node.slot, ChannelLocks.Resource.ACK))
+        assertThat(mode(node.slot, ChannelLocks.Resource.ACK))
             .as("%s: n%d is armed again: %s", simulation, node.slot, locks())
             .isEqualTo("CR");
         numbers.add(node.channel.sequence());
@@ -218,15 +220,12 @@ final class World {
     assertThat(numbers).as("%s: all stand at one message", simulation).hasSizeLessThan(2);
   }
 
-  String locks() {
+  final String locks() {
     var text = new StringBuilder();
     for (Node node : nodes) {
       text.append("n%d".formatted(node.slot));
       for (ChannelLocks.Resource resource : ChannelLocks.Resource.values()) {
-        text.append(' ')
-            .append(resource.text())
-            .append(' ')
-            .append(locks.mode(node.slot, resource));
+        text.append(' ').append(resource.text()).append(' ').append(mode(node.slot, resource));
       }
       text.append("; ");
     }

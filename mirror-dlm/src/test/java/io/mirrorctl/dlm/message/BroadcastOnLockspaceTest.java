@@ -1,0 +1,8 @@
+package io.mirrorctl.dlm.message;
+
+class BroadcastOnLockspaceTest extends BroadcastContract {
+  @Override
+  World world(long seed) {
+    return new StoreWorld(seed);
+  }
+}
