@@ -13,6 +13,7 @@ import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.ZooDefs;
 import org.apache.zookeeper.client.ZKClientConfig;
 import org.apache.zookeeper.common.ClientX509Util;
+import org.apache.zookeeper.common.X509Exception;
 import org.apache.zookeeper.data.ACL;
 
 /** How a session begins: what may block runs on a thread of its own. */
@@ -161,6 +162,10 @@ final class Connecting {
       set(config, names.getSslKeystoreLocationProperty(), tls.keyStore());
       set(config, names.getSslKeystorePasswdPathProperty(), tls.keyStorePassword());
       config.setProperty(names.getSslHostnameVerificationEnabledProperty(), "true");
+      names.createSSLContext(config);
+    } catch (X509Exception e) {
+      throw new StoreException(
+          "TLS files cannot be used: %s: %s".formatted(tls, Diagnosis.innermost(e)), e);
     }
   }
 

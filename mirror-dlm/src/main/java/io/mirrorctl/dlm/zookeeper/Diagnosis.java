@@ -1,6 +1,7 @@
 package io.mirrorctl.dlm.zookeeper;
 
 import io.mirrorctl.dlm.store.StoreException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -77,7 +78,7 @@ final class Diagnosis {
       socket.connect(address, PATIENCE_MILLIS);
       return options.tls().isPresent() ? askSafely(socket, address) : asked(socket);
     } catch (SocketTimeoutException _) {
-      return new Finding(false, "no answer");
+      return new Finding(false, "no answer" + hint());
     } catch (SSLException e) {
       return new Finding(false, "TLS failed: " + innermost(e));
     } catch (IOException e) {
@@ -100,8 +101,24 @@ final class Diagnosis {
         parameters.setEndpointIdentificationAlgorithm("HTTPS");
         secure.setSSLParameters(parameters);
         secure.startHandshake();
-        return asked(secure);
+        return askedAfterHandshake(secure);
       }
+    }
+  }
+
+  /** A server judges the client's certificate when the handshake is over for the client. */
+  private Finding askedAfterHandshake(SSLSocket socket) {
+    try {
+      return asked(socket);
+    } catch (SocketTimeoutException _) {
+      return new Finding(false, "no answer");
+    } catch (IOException e) {
+      String certificate =
+          options.tls().flatMap(ZooKeeperOptions.Tls::keyStore).isPresent()
+              ? "refuses our certificate"
+              : "wants a certificate of ours";
+      return new Finding(
+          false, "TLS failed: perhaps it %s (%s)".formatted(certificate, innermost(e)));
     }
   }
 
@@ -110,6 +127,9 @@ final class Diagnosis {
     socket.getOutputStream().flush();
     String answer =
         new String(socket.getInputStream().readNBytes(ANSWER_BYTES), StandardCharsets.UTF_8);
+    if (answer.isEmpty()) {
+      throw new EOFException("connection closed without an answer" + hint());
+    }
     if (answer.contains("not currently serving")) {
       return new Finding(true, "up, but serves nobody for want of a quorum");
     }
@@ -119,11 +139,15 @@ final class Diagnosis {
     if (answer.contains("not in the whitelist")) {
       return new Finding(true, "up, but does not tell its state");
     }
-    String hint = options.tls().isPresent() ? "" : " (does this port want TLS?)";
-    return new Finding(false, "does not answer as ZooKeeper does" + hint);
+    return new Finding(false, "does not answer as ZooKeeper does" + hint());
   }
 
-  private static String innermost(Throwable e) {
+  private String hint() {
+    return options.tls().isPresent() ? "" : " (does this port want TLS?)";
+  }
+
+  /** What went wrong first. */
+  static String innermost(Throwable e) {
     Throwable cause = e;
     while (cause.getCause() != null) {
       cause = cause.getCause();

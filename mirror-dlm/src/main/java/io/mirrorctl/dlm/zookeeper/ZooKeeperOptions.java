@@ -41,6 +41,7 @@ public record ZooKeeperOptions(
       Optional<Path> keyStorePassword) {}
 
   private static final Pattern SERVERS = Pattern.compile("[^\\s,/]+:\\d+(,[^\\s,/]+:\\d+)*");
+  private static final long LEAST_MILLIS = 100;
   private static final Duration SESSION = Duration.ofSeconds(9);
   private static final Duration CONNECT = Duration.ofSeconds(15);
 
@@ -60,8 +61,10 @@ public record ZooKeeperOptions(
   }
 
   private static void millis(String name, Duration time) {
-    if (time.toMillis() < 1 || time.toMillis() > Integer.MAX_VALUE) {
-      throw new IllegalArgumentException("%s of %s".formatted(name, time));
+    if (time.toMillis() < LEAST_MILLIS || time.toMillis() > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "%s of %d ms: wanted %d to %d"
+              .formatted(name, time.toMillis(), LEAST_MILLIS, Integer.MAX_VALUE));
     }
   }
 
