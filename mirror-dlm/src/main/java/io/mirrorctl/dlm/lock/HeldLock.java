@@ -75,6 +75,9 @@ final class HeldLock implements Lock {
       CompletableFuture<RunOutcome> first = run.get().outcome();
       run.get().cancel();
       var _ = first.thenAccept(_ -> unlock(value, done));
+    } else if (closed && !member.isEnded()) {
+      done.completeExceptionally(
+          new IllegalStateException("lock %s was unlocked".formatted(resource)));
     } else if (value.isPresent() && granted.filter(GrantQueue::isWriting).isEmpty()) {
       done.completeExceptionally(
           new IllegalArgumentException(

@@ -76,9 +76,10 @@ final class Joining {
     }
     long generation =
         now.log().stream()
+            .filter(event -> event.kind() == ViewRecord.Kind.JOINED)
             .filter(event -> event.incarnation() == incarnation)
             .mapToLong(ViewRecord.Event::generation)
-            .findFirst()
+            .max()
             .orElse(now.generation());
     member.joined(slot.getAsInt(), generation);
   }

@@ -76,9 +76,13 @@ public interface Lockspace {
 
   /**
    * Makes a slot that waits for a takeover free and, in the same commit, the value blocks of the
-   * resources zero and valid (decision D8). Done also if the slot waits no more.
+   * resources zero and valid (decision D8). Done also if the slot waits no more for that takeover.
+   *
+   * @param generation in which the slot's last member went, as {@link LockspaceListener#slot} or
+   *     {@link SlotState.NeedsTakeover} tells it: a slot that somebody else made free, and that was
+   *     given out and lost again since, is left alone
    */
-  CompletableFuture<LeaveOutcome> takenOver(int slot, Set<String> zeroed);
+  CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed);
 
   /** To be called when {@link Standing#view} has changed. */
   void nodesGone();

@@ -1,13 +1,10 @@
 package io.mirrorctl.dlm.lock;
 
-import com.google.common.base.Throwables;
-import io.mirrorctl.core.env.Loop;
+import com.google.common.base.Preconditions;
 import io.mirrorctl.dlm.store.Op;
-import io.mirrorctl.dlm.store.OutcomeUnknownException;
 import io.mirrorctl.dlm.store.SessionEvent;
 import io.mirrorctl.dlm.store.Store;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -19,7 +16,7 @@ import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 
 /** Conducts what happens in one lockspace on one node; all of it on the node's loop. */
-final class LockspaceMember implements Lockspace {
+final class LockspaceMember extends LoopTasks implements Lockspace {
 
   private enum State {
     JOINING,
@@ -47,6 +44,7 @@ final class LockspaceMember implements Lockspace {
   private long requests;
 
   LockspaceMember(Node node, String name, LockspaceSettings settings, LockspaceListener listener) {
+    super(node.loop());
     this.node = node;
     this.paths = new Paths(name);
     this.listener = listener;
@@ -107,7 +105,8 @@ final class LockspaceMember implements Lockspace {
     List<Step> copy = List.copyOf(steps);
     CompletableFuture<RunOutcome> outcome = new CompletableFuture<>();
     onLoop(() -> {
-      Optional<RuntimeException> wrong = over().isEmpty() ? wrong(copy) : Optional.empty();
+      Optional<RuntimeException> wrong =
+          over().isEmpty() ? StepCheck.wrong(copy, this) : Optional.empty();
       if (wrong.isPresent()) {
         outcome.completeExceptionally(wrong.get());
         return;
@@ -120,42 +119,6 @@ final class LockspaceMember implements Lockspace {
       var _ = begin(works).thenAccept(outcome::complete);
     });
     return outcome;
-  }
-
-  /** What the caller should not have asked for. */
-  private Optional<RuntimeException> wrong(List<Step> steps) {
-    Map<Lock, Optional<LockMode>> held = new HashMap<>();
-    for (Step step : steps) {
-      if (!(step.lock() instanceof HeldLock lock) || !lock.isOf(this)) {
-        return Optional.of(
-            new IllegalArgumentException(
-                "lock %s is not of lockspace %s".formatted(step.lock().resource(), name())));
-      }
-      if (lock.isBusy() || lock.isClosed()) {
-        return Optional.of(
-            new IllegalStateException(
-                "lock %s %s"
-                    .formatted(
-                        lock.resource(),
-                        lock.isClosed() ? "was unlocked" : "has a request under way")));
-      }
-      Optional<LockMode> before = held.getOrDefault(lock, lock.granted());
-      LockRequest request = step.request();
-      if (request.value().isPresent()
-          && before.filter(mode -> GrantQueue.writes(mode, request.mode())).isEmpty()) {
-        return Optional.of(
-            new IllegalArgumentException(
-                "lock %s: from %s to %s no value block is written"
-                    .formatted(
-                        lock.resource(),
-                        before.map(LockMode::name).orElse("none"),
-                        request.mode())));
-      }
-      held.put(lock, Optional.of(request.mode()));
-    }
-    return steps.isEmpty()
-        ? Optional.of(new IllegalArgumentException("a run has at least one step"))
-        : Optional.empty();
   }
 
   CompletableFuture<RunOutcome> begin(List<Run.Work> works) {
@@ -209,15 +172,25 @@ final class LockspaceMember implements Lockspace {
                     ? Optional.of(now.left(owner.slot(), how))
                     : Optional.empty(),
             now -> {
-              stop(State.LEFT);
-              outcome.complete(new LeaveOutcome.Done(now.generation()));
+              if (how == Leaving.CLEAN && waitsForTakeover(now)) {
+                overturned("%s was purged while it left".formatted(owner));
+              } else {
+                stop(State.LEFT);
+                outcome.complete(new LeaveOutcome.Done(now.generation()));
+              }
             })
         .start();
   }
 
+  private boolean waitsForTakeover(ViewRecord now) {
+    return now.slots().get(owner.slot()) instanceof SlotState.NeedsTakeover gone
+        && gone.incarnation() == owner.incarnation();
+  }
+
   @Override
-  public CompletableFuture<LeaveOutcome> takenOver(int slot, Set<String> zeroed) {
+  public CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed) {
     zeroed.forEach(Paths::check);
+    Preconditions.checkElementIndex(slot, view.slots().size(), "slot");
     CompletableFuture<LeaveOutcome> outcome = new CompletableFuture<>();
     onLoop(() -> {
       if (begin(outcome)) {
@@ -225,14 +198,12 @@ final class LockspaceMember implements Lockspace {
                 this,
                 follower,
                 now ->
-                    now.slots().get(slot) instanceof SlotState.NeedsTakeover
+                    now.slots().get(slot) instanceof SlotState.NeedsTakeover gone
+                            && gone.generation() == generation
                         ? Optional.of(now.freed(slot))
                         : Optional.empty(),
                 now ->
-                    loop()
-                        .execute(() -> {
-                          outcome.complete(new LeaveOutcome.Done(now.generation()));
-                        }))
+                    loop().execute(() -> outcome.complete(new LeaveOutcome.Done(now.generation()))))
             .zeroing(zeroed)
             .start();
       }
@@ -271,10 +242,6 @@ final class LockspaceMember implements Lockspace {
 
   Store store() {
     return node.store();
-  }
-
-  Loop loop() {
-    return node.loop();
   }
 
   Standing standing() {
@@ -322,10 +289,15 @@ final class LockspaceMember implements Lockspace {
     return incarnation != owner.incarnation() && node.standing().isGone(incarnation);
   }
 
+  boolean isLeaving() {
+    return state == State.LEAVING;
+  }
+
   boolean isJoined() {
     return state == State.MEMBER || state == State.LEAVING;
   }
 
+  @Override
   boolean isEnded() {
     return state == State.LEFT || state == State.HALTED;
   }
@@ -433,6 +405,7 @@ final class LockspaceMember implements Lockspace {
     halt(found);
   }
 
+  @Override
   void halt(String reason) {
     if (isEnded()) {
       return;
@@ -454,73 +427,5 @@ final class LockspaceMember implements Lockspace {
     eachLock(HeldLock::close);
     LockOutcome outcome = over().orElseThrow();
     List.copyOf(runs).forEach(run -> run.end(outcome));
-  }
-
-  // where things run
-
-  void onLoop(Runnable task) {
-    if (node.loop().isCurrent()) {
-      task.run();
-    } else {
-      node.loop().execute(task);
-    }
-  }
-
-  /** Calls out to code that is not ours: what it throws is told to the loop, not to us. */
-  void tell(Runnable callback) {
-    try {
-      callback.run();
-    } catch (RuntimeException | Error e) {
-      rethrow(e);
-    }
-  }
-
-  /** Runs what a future would otherwise swallow the errors of. */
-  void guarded(Runnable task) {
-    if (!isEnded()) {
-      tell(task);
-    }
-  }
-
-  private void rethrow(Throwable e) {
-    node.loop()
-        .execute(() -> {
-          Throwables.throwIfUnchecked(e);
-          throw new IllegalStateException(e);
-        });
-  }
-
-  <T> void answered(CompletableFuture<T> future, Consumer<T> then) {
-    answered(
-        future,
-        then,
-        () -> {
-          throw new IllegalStateException("a read has an outcome that is not known");
-        });
-  }
-
-  /**
-   * Goes on with the answer, if this is not over by then.
-   *
-   * @param unknown if it is not known whether a commit was done
-   */
-  <T> void answered(CompletableFuture<T> future, Consumer<T> then, Runnable unknown) {
-    var _ =
-        future.whenComplete((answer, failure) ->
-            guarded(() -> {
-              Throwable cause = failure == null ? null : Throwables.getRootCause(failure);
-              if (failure == null) {
-                then.accept(answer);
-              } else if (isUnknown(failure)) {
-                unknown.run();
-              } else {
-                halt(cause.getMessage());
-              }
-            }));
-  }
-
-  private static boolean isUnknown(Throwable failure) {
-    return Throwables.getCausalChain(failure).stream()
-        .anyMatch(OutcomeUnknownException.class::isInstance);
   }
 }

@@ -100,6 +100,9 @@ final class ViewFollower {
   private void deliver() {
     ViewRecord now = view.content();
     if (now.slotOf(member.owner().incarnation()).isEmpty()) {
+      if (member.isLeaving()) {
+        return;
+      }
       member.overturned(
           "%s is no member of lockspace %s any more, generation %d"
               .formatted(member.owner(), member.name(), now.generation()));

@@ -48,6 +48,9 @@ final class History {
     /** A callback of the lockspace. */
     record Callback(String text, long generation) implements What {}
 
+    /** What the node holds counts until then, unless another one comes. */
+    record Lease(long until) implements What {}
+
     /** Nothing counts any more of what the node believes it holds. */
     record Over() implements What {}
   }

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * Finds in a history what a lock manager must not do. Knows nothing of records, views or stores.
@@ -49,6 +50,7 @@ final class HistoryChecker {
   private final Map<Key, Long> newestVersion = new HashMap<>();
   private final Map<String, NavigableMap<Long, List<String>>> callbacks = new HashMap<>();
   private final Map<String, Long> frozen = new HashMap<>();
+  private final Map<String, Long> leases = new HashMap<>();
   private final Set<String> over = new HashSet<>();
   private final Set<Key> diedAsWriter = new HashSet<>();
   private final Set<String> mayBeInvalid = new HashSet<>();
@@ -95,6 +97,12 @@ final class HistoryChecker {
         if (frozen.containsKey(event.node())) {
           complain(event, "a blocking callback of %s between prep and done".formatted(resource));
         }
+      }
+      case What.Lease(long until) -> {
+        leases.put(event.node(), until);
+        held.keySet().stream()
+            .filter(key -> key.node().equals(event.node()))
+            .forEach(key -> checkOthers(event, key));
       }
       case What.Over _ -> end(event.node());
     }
@@ -153,7 +161,7 @@ final class HistoryChecker {
       }
     } else {
       reads.computeIfAbsent(grant.resource(), _ -> new ArrayList<>()).add(new Read(event, grant));
-      if (!grant.valid() && !mayBeInvalid.contains(grant.resource())) {
+      if (!grant.valid() && !mayBeInvalid(grant.resource(), event.time())) {
         complain(
             event,
             "I7: the value of %s is not valid, but no writer died".formatted(grant.resource()));
@@ -163,6 +171,9 @@ final class HistoryChecker {
 
   private void checkOthers(Event event, Key mine) {
     Set<LockMode> ours = believed(mine);
+    if (!hasLease(mine.node(), event.time())) {
+      return;
+    }
     held.forEach((key, _) -> {
       Set<LockMode> theirs = believed(key);
       if (key.resource().equals(mine.resource())
@@ -181,6 +192,20 @@ final class HistoryChecker {
     modes.addAll(held.getOrDefault(key, Set.of()));
     modes.addAll(asked.getOrDefault(key, Set.of()));
     return modes;
+  }
+
+  /** A node without a lease acts upon nothing it holds. */
+  private boolean hasLease(String node, long time) {
+    return leases.getOrDefault(node, Long.MAX_VALUE) >= time;
+  }
+
+  private boolean mayBeInvalid(String resource, long time) {
+    return mayBeInvalid.contains(resource)
+        || Stream.concat(held.keySet().stream(), asked.keySet().stream())
+            .anyMatch(key ->
+                key.resource().equals(resource)
+                    && !hasLease(key.node(), time)
+                    && believed(key).stream().anyMatch(HistoryChecker::writer));
   }
 
   private static boolean writer(LockMode mode) {
@@ -274,7 +299,8 @@ final class HistoryChecker {
   private long purgeGeneration(String node) {
     for (NavigableMap<Long, List<String>> heard : callbacks.values()) {
       for (Map.Entry<Long, List<String>> generation : heard.entrySet()) {
-        if (generation.getValue().stream().anyMatch(text -> text.equals("slot of " + node))) {
+        if (generation.getValue().stream()
+            .anyMatch(text -> text.startsWith("slot ") && text.endsWith(" of " + node))) {
           return generation.getKey();
         }
       }

@@ -1,5 +1,6 @@
 package io.mirrorctl.dlm.lock;
 
+import io.mirrorctl.core.env.Invariant;
 import io.mirrorctl.dlm.simulation.MemoryServers;
 import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
@@ -15,12 +16,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 
 /** Simulated nodes with lockspaces, and a membership that knows everything. */
 final class LockRig {
-  static final LockspaceSettings SETTINGS = new LockspaceSettings(8, Map.of("uuid", "1"));
+  static final LockspaceSettings SETTINGS = new LockspaceSettings(16, Map.of("uuid", "1"));
 
   private static final Duration LONG = Duration.ofMinutes(5);
 
@@ -109,9 +109,6 @@ final class LockRig {
     boolean leaseIsOver;
     boolean overturned;
 
-    /** Told of every callback of the lockspace: what, and in which generation. */
-    BiConsumer<String, Long> onCallback = (_, _) -> {};
-
     private final LockRig rig;
     private final long incarnation;
     private final int number;
@@ -135,11 +132,15 @@ final class LockRig {
     }
 
     CompletableFuture<JoinOutcome> join(LockspaceSettings settings) {
+      return join(settings, this);
+    }
+
+    CompletableFuture<JoinOutcome> join(LockspaceSettings settings, LockspaceListener listener) {
       return Lockspace.join(
           new Lockspace.Node(rig.between.apply(store), node.loop(), node.env(), this),
           "space",
           settings,
-          this);
+          listener);
     }
 
     private void sees(Set<Long> now, long next) {
@@ -194,48 +195,43 @@ final class LockRig {
 
     @Override
     public void overturned(String found) {
+      boolean stands = rig.servers.peek(path()).filter(entry -> entry.version() == 0).isPresent();
+      Invariant.check(!stands, "%s is not ejected, but told it is over: %s", this, found);
       overturned = true;
     }
 
     @Override
     public void prep(long generation) {
-      onCallback.accept("prep", generation);
       told.add("prep " + generation);
     }
 
     @Override
     public void slot(int slot, int which, long generation) {
-      onCallback.accept("slot of n" + which, generation);
       told.add("slot " + slot + " " + generation);
     }
 
     @Override
     public void done(long generation) {
-      onCallback.accept("done", generation);
       told.add("done " + generation);
     }
 
     @Override
     public void joined(int slot, int which, long generation) {
-      onCallback.accept("joined n" + which + " in " + slot, generation);
       told.add("joined " + slot + " " + generation);
     }
 
     @Override
     public void left(int slot, int which, boolean needsTakeover, long generation) {
-      onCallback.accept("left n" + which + " " + needsTakeover, generation);
       told.add((needsTakeover ? "left with work " : "left ") + slot + " " + generation);
     }
 
     @Override
     public void freed(int slot, long generation) {
-      onCallback.accept("freed " + slot, generation);
       told.add("freed " + slot + " " + generation);
     }
 
     @Override
     public void halted(String reason) {
-      onCallback.accept("halted", 0L);
       told.add("halted");
     }
 

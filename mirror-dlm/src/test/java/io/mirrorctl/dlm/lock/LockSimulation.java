@@ -1,13 +1,17 @@
 package io.mirrorctl.dlm.lock;
 
+import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.lock.LockRig.RigNode;
 import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.store.Store;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
@@ -28,6 +32,7 @@ final class LockSimulation {
   private final SplittableRandom random;
   private final History history = new History();
   private final List<LockWorker> workers = new ArrayList<>();
+  private final Map<LockWorker, RigNode> places = new HashMap<>();
 
   LockSimulation(long seed, UnaryOperator<Store> between) {
     this.seed = seed;
@@ -60,19 +65,72 @@ final class LockSimulation {
   }
 
   private void begin() {
-    LockWorker worker = new LockWorker(rig, rig.node(), history, random.split());
+    Place place = new Place(rig.node());
+    LockWorker worker = new LockWorker(place, place::record, random.split());
+    places.put(worker, place.node());
     workers.add(worker);
     worker.join();
   }
 
+  /** A simulated node as the place of a worker. */
+  private final class Place implements LockWorker.Home {
+    private final RigNode node;
+
+    Place(RigNode node) {
+      this.node = node;
+    }
+
+    RigNode node() {
+      return node;
+    }
+
+    void record(History.What what) {
+      history.add(rig.simulation.nanos(), name(), what);
+    }
+
+    @Override
+    public String name() {
+      return "node " + node.node();
+    }
+
+    @Override
+    public long number() {
+      return node.node();
+    }
+
+    @Override
+    public Loop loop() {
+      return node.node.loop();
+    }
+
+    @Override
+    public CompletableFuture<JoinOutcome> join(LockspaceListener listener) {
+      return node.join(LockRig.SETTINGS, listener);
+    }
+
+    @Override
+    public void entered(Lockspace lockspace) {
+      node.lockspace = lockspace;
+    }
+
+    @Override
+    public void left() {
+      rig.gone(node);
+    }
+  }
+
+  private RigNode node(LockWorker worker) {
+    return places.get(worker);
+  }
+
   private List<LockWorker> alive() {
-    return workers.stream().filter(worker -> !rig.isGone(worker.node())).toList();
+    return workers.stream().filter(worker -> !rig.isGone(node(worker))).toList();
   }
 
   /** Membership: who lost its session is dead some time later. */
   private void watch() {
     for (LockWorker worker : alive()) {
-      RigNode node = worker.node();
+      RigNode node = node(worker);
       if (node.node.isKilled() || !rig.servers.isAlive(node.store.sessionId())) {
         rig.simulation.after(within(Duration.ofSeconds(1)), () -> gone(worker));
       }
@@ -81,9 +139,9 @@ final class LockSimulation {
   }
 
   private void gone(LockWorker worker) {
-    if (!rig.isGone(worker.node())) {
+    if (!rig.isGone(node(worker))) {
       worker.over();
-      rig.gone(worker.node());
+      rig.gone(node(worker));
     }
   }
 
@@ -94,8 +152,8 @@ final class LockSimulation {
       return;
     }
     LockWorker worker = alive.get(random.nextInt(alive.size()));
-    SimulatedNode node = worker.node().node;
-    MemoryStore store = worker.node().store;
+    SimulatedNode node = node(worker).node;
+    MemoryStore store = node(worker).store;
     switch (random.nextInt(9)) {
       case 0 -> store.dropConnection();
       case 1, 2 -> {
@@ -117,7 +175,7 @@ final class LockSimulation {
       case 6 -> {
         Duration lease = within(Duration.ofSeconds(4));
         var _ =
-            worker.node().poison().thenRun(() -> rig.simulation.after(lease, () -> gone(worker)));
+            node(worker).poison().thenRun(() -> rig.simulation.after(lease, () -> gone(worker)));
       }
       case 7 -> rig.servers.expire(store.sessionId());
       default -> {
@@ -130,8 +188,8 @@ final class LockSimulation {
 
   private void calm() {
     for (LockWorker worker : workers) {
-      worker.node().node.restore();
-      worker.node().node.resume();
+      node(worker).node.restore();
+      node(worker).node.resume();
       worker.stopWorking();
     }
   }
@@ -148,7 +206,7 @@ final class LockSimulation {
     for (LockWorker worker : alive()) {
       worker.takeEverythingOnce();
       if (random.nextInt(3) == 0) {
-        SimulatedNode node = worker.node().node;
+        SimulatedNode node = node(worker).node;
         rig.simulation.after(within(Duration.ofMillis(100)), node::cut);
         rig.simulation.after(Duration.ofMillis(300), node::restore);
       }

@@ -1,12 +1,13 @@
 package io.mirrorctl.dlm.lock;
 
+import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.lock.History.What;
-import io.mirrorctl.dlm.lock.LockRig.RigNode;
 import io.mirrorctl.dlm.store.Bytes;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,18 +15,38 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /** One node's user of locks: asks at random, writes down what it asked and what it was told. */
-final class LockWorker {
+final class LockWorker implements LockspaceListener {
   private static final LockMode[] MODES = LockMode.values();
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  private final LockRig rig;
-  private final RigNode node;
-  private final History history;
+  /** Where a worker works: one incarnation of a node. */
+  interface Home {
+    /** Names the incarnation. */
+    String name();
+
+    /** No two incarnations have the same. */
+    long number();
+
+    Loop loop();
+
+    CompletableFuture<JoinOutcome> join(LockspaceListener listener);
+
+    /** The lockspace is joined: tell it when nodes are gone. */
+    void entered(Lockspace lockspace);
+
+    /** The lockspace is left. */
+    void left();
+  }
+
+  private final Home home;
+  private final Consumer<What> history;
   private final SplittableRandom random;
   private final Map<String, Lock> locks = new LinkedHashMap<>();
-  private final Set<String> busy = new java.util.HashSet<>();
+  private final Set<String> busy = new HashSet<>();
+  private Lockspace lockspace;
   private boolean joining;
   private boolean working = true;
   private boolean over;
@@ -34,47 +55,28 @@ final class LockWorker {
   private int unserved;
   private long written;
 
-  LockWorker(LockRig rig, RigNode node, History history, SplittableRandom random) {
-    this.rig = rig;
-    this.node = node;
+  LockWorker(Home home, Consumer<What> history, SplittableRandom random) {
+    this.home = home;
     this.history = history;
     this.random = random;
   }
 
-  RigNode node() {
-    return node;
-  }
-
-  private void record(What what) {
-    history.add(rig.simulation.nanos(), node.toString(), what);
-  }
-
   void join() {
     joining = true;
-    node.onCallback = this::callback;
-    node.node
-        .loop()
+    home.loop()
         .execute(() -> {
-          var _ = node.join(LockRig.SETTINGS).thenAccept(this::joined);
+          var _ = home.join(this).thenAccept(this::joined);
         });
-  }
-
-  private void callback(String text, long generation) {
-    if (text.equals("halted")) {
-      ended = true;
-      over();
-    } else {
-      record(new What.Callback(text, generation));
-    }
   }
 
   private void joined(JoinOutcome outcome) {
     joining = false;
-    if (!(outcome instanceof JoinOutcome.Joined(Lockspace lockspace))) {
+    if (!(outcome instanceof JoinOutcome.Joined(Lockspace ours))) {
       ended = true;
       return;
     }
-    node.lockspace = lockspace;
+    lockspace = ours;
+    home.entered(ours);
     for (String resource : LockSimulation.RESOURCES) {
       open(resource);
     }
@@ -84,13 +86,13 @@ final class LockWorker {
   private void open(String resource) {
     Lock lock =
         random.nextBoolean()
-            ? node.lockspace.lock(resource, _ -> blocking(resource))
-            : node.lockspace.lock(resource);
+            ? lockspace.lock(resource, _ -> blocking(resource))
+            : lockspace.lock(resource);
     locks.put(resource, lock);
   }
 
   private void blocking(String resource) {
-    record(new What.Blocking(resource));
+    history.accept(new What.Blocking(resource));
     if (random.nextBoolean()) {
       later(Duration.ofMillis(20), () -> release(resource));
     }
@@ -98,8 +100,7 @@ final class LockWorker {
 
   private void later(Duration most, Runnable task) {
     long millis = random.nextLong(most.toMillis() + 1);
-    node.node
-        .loop()
+    home.loop()
         .after(
             Duration.ofMillis(millis),
             () -> {
@@ -170,7 +171,7 @@ final class LockWorker {
       if (before.filter(mode -> GrantQueue.writes(mode, wish.mode())).isPresent()
           && !values.containsKey(wish.resource())
           && random.nextInt(4) > 0) {
-        value = node.node() * 1_000_000L + ++written;
+        value = home.number() * 1_000_000L + ++written;
         values.put(wish.resource(), value);
         request = request.writing(block(value));
       }
@@ -182,14 +183,13 @@ final class LockWorker {
     }
     modes.forEach((resource, set) -> {
       busy.add(resource);
-      record(new What.Asked(resource, set, values.getOrDefault(resource, 0L)));
+      history.accept(new What.Asked(resource, set, values.getOrDefault(resource, 0L)));
     });
-    CompletableFuture<RunOutcome> run = node.lockspace.run(steps);
+    CompletableFuture<RunOutcome> run = lockspace.run(steps);
     var _ = run.thenAccept(outcome -> told(wishes, stepValues, modes.keySet(), outcome));
     if (wishes.stream().noneMatch(Wish::must)) {
       Lock any = steps.getFirst().lock();
-      node.node
-          .loop()
+      home.loop()
           .after(
               PATIENCE,
               () -> {
@@ -210,7 +210,7 @@ final class LockWorker {
     }
     for (int i = 0; i < outcome.grants().size(); i++) {
       Grant grant = outcome.grants().get(i);
-      record(
+      history.accept(
           new What.Granted(
               wishes.get(i).resource(),
               grant.mode(),
@@ -221,7 +221,7 @@ final class LockWorker {
               values.get(i) != 0));
     }
     for (String resource : resources) {
-      record(new What.Settled(resource));
+      history.accept(new What.Settled(resource));
       busy.remove(resource);
     }
     if (serving) {
@@ -246,14 +246,14 @@ final class LockWorker {
 
   private void unlock(String resource) {
     busy.add(resource);
-    record(new What.Asked(resource, EnumSet.of(LockMode.NL), 0));
+    history.accept(new What.Asked(resource, EnumSet.of(LockMode.NL), 0));
     var _ =
         locks
             .get(resource)
             .unlock()
             .thenAccept(outcome -> {
               if (outcome instanceof LockOutcome.Released) {
-                record(new What.Released(resource));
+                history.accept(new What.Released(resource));
                 busy.remove(resource);
                 open(resource);
                 if (!working) {
@@ -270,10 +270,10 @@ final class LockWorker {
     ended = true;
     over();
     var _ =
-        node.lockspace
+        lockspace
             .leave(
                 random.nextBoolean() ? Lockspace.Leaving.CLEAN : Lockspace.Leaving.NEEDS_TAKEOVER)
-            .thenAccept(_ -> rig.gone(node));
+            .thenAccept(_ -> home.left());
   }
 
   private static Bytes block(long value) {
@@ -300,16 +300,15 @@ final class LockWorker {
   void over() {
     if (!over) {
       over = true;
-      record(new What.Over());
+      history.accept(new What.Over());
     }
   }
 
   void stopWorking() {
     working = false;
-    node.node
-        .loop()
+    home.loop()
         .execute(() -> {
-          if (!ended && node.lockspace != null) {
+          if (!ended && lockspace != null) {
             List.copyOf(busy).forEach(name -> locks.get(name).cancel());
             rest();
           }
@@ -333,8 +332,7 @@ final class LockWorker {
   void takeEverythingOnce() {
     serving = true;
     unserved = locks.size();
-    node.node
-        .loop()
+    home.loop()
         .execute(() -> {
           if (!ended) {
             locks.keySet().forEach(name -> ask(List.of(new Wish(name, LockMode.EX, true))));
@@ -356,6 +354,54 @@ final class LockWorker {
 
   @Override
   public String toString() {
-    return "%s joining %s busy %s unserved %d".formatted(node, joining, busy, unserved);
+    return "%s joining %s busy %s unserved %d".formatted(home.name(), joining, busy, unserved);
+  }
+
+  boolean isServing() {
+    return serving;
+  }
+
+  boolean isEnded() {
+    return ended;
+  }
+
+  private void callback(String text, long generation) {
+    history.accept(new What.Callback(text, generation));
+  }
+
+  @Override
+  public void prep(long generation) {
+    callback("prep", generation);
+  }
+
+  @Override
+  public void slot(int slot, int node, long generation) {
+    callback("slot " + slot + " of node " + node, generation);
+  }
+
+  @Override
+  public void done(long generation) {
+    callback("done", generation);
+  }
+
+  @Override
+  public void joined(int slot, int node, long generation) {
+    callback("joined " + node + " in slot " + slot, generation);
+  }
+
+  @Override
+  public void left(int slot, int node, boolean needsTakeover, long generation) {
+    callback("left " + node + " in slot " + slot + " " + needsTakeover, generation);
+  }
+
+  @Override
+  public void freed(int slot, long generation) {
+    callback("freed " + slot, generation);
+  }
+
+  @Override
+  public void halted(String reason) {
+    ended = true;
+    over();
   }
 }

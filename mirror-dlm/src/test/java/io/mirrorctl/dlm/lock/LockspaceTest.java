@@ -55,10 +55,10 @@ class LockspaceTest {
   void aJoinerWithOtherParametersIsShownBothValues() {
     rig.member();
     RigNode other = rig.node();
-    assertThat(rig.await(other.join(new LockspaceSettings(8, Map.of("uuid", "2")))))
+    assertThat(rig.await(other.join(new LockspaceSettings(16, Map.of("uuid", "2")))))
         .isEqualTo(new JoinOutcome.Mismatch("uuid", "2", "1"));
     assertThat(rig.await(other.join(new LockspaceSettings(9, Map.of("uuid", "1")))))
-        .isEqualTo(new JoinOutcome.Mismatch("slots", "9", "8"));
+        .isEqualTo(new JoinOutcome.Mismatch("slots", "9", "16"));
   }
 
   @Test
@@ -252,11 +252,64 @@ class LockspaceTest {
     assertThat(c.told).containsExactly("prep 4", "slot 1 4", "done 4", "granted");
     assertThat(a.told).containsExactly("prep 4", "slot 1 4", "done 4");
     assertThat(rig.member().lockspace.slot()).as("slot 1 waits for a takeover").isEqualTo(3);
-    assertThat(rig.await(a.lockspace.takenOver(1, Set.of("r"))))
+    assertThat(rig.await(a.lockspace.takenOver(1, 4, Set.of("r"))))
         .isEqualTo(new LeaveOutcome.Done(6));
     rig.await(waiter.unlock());
     assertThat(a.grant(a.lockspace.lock("r"), PR).value()).isEqualTo(ValueBlock.ZERO);
     assertThat(rig.member().lockspace.slot()).isEqualTo(1);
+  }
+
+  @Test
+  void aLateTakeoverDoesNotFreeASlotThatWasLostAgain() {
+    RigNode a = rig.member();
+    rig.kill(rig.member());
+    rig.settle();
+    rig.await(a.lockspace.takenOver(1, 3, Set.of()));
+    RigNode again = rig.member();
+    assertThat(again.lockspace.slot()).isEqualTo(1);
+    rig.kill(again);
+    rig.settle();
+    rig.await(a.lockspace.takenOver(1, 3, Set.of()));
+    assertThat(a.lockspace.view().slots().get(1)).isEqualTo(new SlotState.NeedsTakeover(2, 3, 6));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aLeaveRecognisesItsOwnSuccessWhenItsAnswerIsLost(MemoryStore.Fate fate) {
+    rig.member();
+    for (int commit = 1; commit <= 2; commit++) {
+      RigNode b = rig.member();
+      b.grant(b.lockspace.lock("r"), EX);
+      b.store.loseAnswer(commit, fate);
+      assertThat(rig.await(b.lockspace.leave(Lockspace.Leaving.CLEAN)))
+          .isInstanceOf(LeaveOutcome.Done.class);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aJoinRecognisesItsOwnSuccessWhenItsAnswerIsLost(MemoryStore.Fate fate) {
+    for (int slot = 0; slot < 4; slot++) {
+      RigNode node = rig.node();
+      node.store.loseAnswer(1, fate);
+      node.store.loseAnswer(2, fate);
+      JoinOutcome.Joined joined = (JoinOutcome.Joined) rig.await(node.join(LockRig.SETTINGS));
+      assertThat(joined.lockspace().slot()).isEqualTo(slot);
+    }
+  }
+
+  @Test
+  void anUnlockedLockDoesNothingToTheNextOne() {
+    RigNode a = rig.member();
+    Lock first = a.lockspace.lock("r");
+    a.grant(first, EX);
+    rig.await(first.unlock());
+    Lock second = a.lockspace.lock("r");
+    a.grant(second, EX);
+    var again = first.unlock();
+    rig.settle();
+    assertThat(again).isCompletedExceptionally();
+    assertThat(rig.await(a.lockspace.table()).resources().getFirst().held()).hasSize(1);
   }
 
   @Test

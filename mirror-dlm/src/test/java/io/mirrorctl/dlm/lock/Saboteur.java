@@ -6,10 +6,8 @@ import io.mirrorctl.dlm.store.Entry;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.SessionEvent;
 import io.mirrorctl.dlm.store.Store;
-import io.mirrorctl.dlm.store.StoreCounts;
 import io.mirrorctl.dlm.store.Watch;
 import io.mirrorctl.dlm.store.WatchDepth;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -17,7 +15,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /** A store that takes something away from the lock manager, as if it had been forgotten. */
-final class Saboteur implements Store {
+final class Saboteur extends ForwardingStore {
 
   /** What is taken away. */
   enum Bug {
@@ -35,12 +33,11 @@ final class Saboteur implements Store {
     VALUES_STAY_VALID
   }
 
-  private final Store store;
   private final Bug bug;
   private int changes;
 
   Saboteur(Store store, Bug bug) {
-    this.store = store;
+    super(store);
     this.bug = bug;
   }
 
@@ -59,7 +56,7 @@ final class Saboteur implements Store {
     if (bug == Bug.NO_COMPARE) {
       return blindly(ops);
     }
-    return store.commit(left);
+    return super.commit(left);
   }
 
   /** Stands always, so that the others keep their places. */
@@ -87,7 +84,7 @@ final class Saboteur implements Store {
       asked =
           asked.thenCombine(
               isRecord && op instanceof Op.Put
-                  ? store.read(op.path())
+                  ? read(op.path())
                   : CompletableFuture.completedFuture(Optional.<Entry>empty()),
               (before, entry) -> {
                 List<Op> more = new ArrayList<>(before);
@@ -98,12 +95,12 @@ final class Saboteur implements Store {
                 return more;
               });
     }
-    return asked.thenCompose(store::commit);
+    return asked.thenCompose(super::commit);
   }
 
   @Override
   public CompletableFuture<Watch> watch(String path, WatchDepth depth, Consumer<Change> onChange) {
-    return store.watch(
+    return super.watch(
         path,
         depth,
         change -> {
@@ -115,40 +112,10 @@ final class Saboteur implements Store {
 
   @Override
   public void onSession(Consumer<SessionEvent> listener) {
-    store.onSession(event -> {
+    super.onSession(event -> {
       if (bug != Bug.NO_WORD_OF_RECONNECTION || event == SessionEvent.LOST) {
         listener.accept(event);
       }
     });
-  }
-
-  @Override
-  public long sessionId() {
-    return store.sessionId();
-  }
-
-  @Override
-  public Duration sessionTimeout() {
-    return store.sessionTimeout();
-  }
-
-  @Override
-  public CompletableFuture<Optional<Entry>> read(String path) {
-    return store.read(path);
-  }
-
-  @Override
-  public CompletableFuture<List<String>> children(String path) {
-    return store.children(path);
-  }
-
-  @Override
-  public StoreCounts counts() {
-    return store.counts();
-  }
-
-  @Override
-  public void close() {
-    store.close();
   }
 }
