@@ -46,12 +46,14 @@ public final class DlmRules {
                 .dependOnClassesThat()
                 .resideInAnyPackage(dlm + "cluster..")),
         new Rule(
-            "the rest of dlm runs without ZooKeeper",
+            "the rest of dlm, but for the door, runs without ZooKeeper",
             noClasses()
                 .that()
                 .resideInAPackage(dlm + ".")
                 .and()
                 .resideOutsideOfPackage(dlm + "zookeeper..")
+                .and()
+                .doNotHaveFullyQualifiedName(dlm + "LockManager")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage(dlm + "zookeeper..")),

@@ -61,7 +61,7 @@ class RulesBiteTest {
         "dlm.message and dlm.member do not use the node above them",
         List.of(part("dlm", "message"), part("dlm", "member")));
     found.put(
-        "the rest of dlm runs without ZooKeeper",
+        "the rest of dlm, but for the door, runs without ZooKeeper",
         List.of(
             part("dlm", "lock"),
             part("dlm", "member"),
