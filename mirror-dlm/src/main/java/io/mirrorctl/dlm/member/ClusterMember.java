@@ -12,14 +12,11 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,87 +58,7 @@ final class ClusterMember implements Membership {
   private Loop.Timer joinTimer = () -> {};
   private Heartbeat heartbeat;
   private boolean suspended;
-  private volatile Regular regular;
-
-  /** What there is from the entry into the view on. */
-  private final class Regular implements Standing {
-    private final Incarnation self;
-    private final Link link;
-    private final Duration sessionTimeout;
-    private final Renewals renewals;
-    private final StageWork work;
-    private volatile Set<Long> view = Set.of();
-    private volatile long nextIncarnation;
-    private boolean working;
-    private long stageSince;
-    private long stageEpoch;
-    private Stage stage = Stage.STABLE;
-    private boolean removing;
-
-    Regular(Joining.Entered entered) {
-      self = entered.id();
-      link = entered.link();
-      sessionTimeout = link.store().sessionTimeout();
-      renewals =
-          new Renewals(
-              link.store(),
-              loop,
-              self,
-              lease,
-              entered.heartbeat().renewalInterval(sessionTimeout),
-              new RenewalListener());
-      work =
-          new StageWork(
-              self,
-              ports.listener(),
-              gate,
-              loop,
-              new Arbitration(ports.arbiter(), loop, settings),
-              this::goBy,
-              ClusterMember.this::info);
-    }
-
-    private void goBy(View newer) {
-      Set<Long> incarnations =
-          newer.active().stream().map(Incarnation::number).collect(Collectors.toUnmodifiableSet());
-      boolean differs = !incarnations.equals(view);
-      view = incarnations;
-      nextIncarnation = newer.nextIncarnation();
-      if (differs) {
-        List.copyOf(onViewChange).forEach(Runnable::run);
-      }
-    }
-
-    @Override
-    public int node() {
-      return self.node();
-    }
-
-    @Override
-    public long incarnation() {
-      return self.number();
-    }
-
-    @Override
-    public Op.Check check() {
-      return new Op.Check(Paths.node(self), 0);
-    }
-
-    @Override
-    public Set<Long> view() {
-      return view;
-    }
-
-    @Override
-    public long nextIncarnation() {
-      return nextIncarnation;
-    }
-
-    @Override
-    public void overturned(String found) {
-      onLoop(() -> findEnd(HaltCode.OVERTURNED, found));
-    }
-  }
+  private volatile Seat seat;
 
   ClusterMember(MemberSettings settings, MemberPorts ports) {
     this.settings = settings;
@@ -154,7 +71,7 @@ final class ClusterMember implements Membership {
     this.quorum = new Quorum(this);
   }
 
-  private void onLoop(Runnable task) {
+  void onLoop(Runnable task) {
     if (loop.isCurrent()) {
       task.run();
     } else {
@@ -164,7 +81,7 @@ final class ClusterMember implements Membership {
 
   private void bug(Throwable thrown) {
     LOG.error("node {}", settings.node(), thrown);
-    if (regular != null) {
+    if (seat != null) {
       halt(HaltCode.BUG, thrown.toString());
     }
   }
@@ -202,15 +119,14 @@ final class ClusterMember implements Membership {
   }
 
   private void joinFailed(JoinResult result) {
-    if (joined.isDone()) {
+    if (!joined.complete(result)) {
       return;
     }
+    LOG.warn("{}: {}", result.status(), result.text());
     joinTimer.cancel();
     joining.stop();
     over("did not join: " + result.text());
-    LOG.warn("{}: {}", result.status(), result.text());
     ports.listener().joinFailed(result);
-    joined.complete(result);
   }
 
   private void joinTimeOver() {
@@ -218,7 +134,7 @@ final class ClusterMember implements Membership {
       return;
     }
     joinTimedOut = true;
-    if (regular != null) {
+    if (seat != null) {
       withdraw();
     } else if (suspended || !joining.entering()) {
       joinFailed(timeout(joining.waiting()));
@@ -234,14 +150,13 @@ final class ClusterMember implements Membership {
 
   private void entered(Joining.Entered entered) {
     heartbeat = entered.heartbeat();
-    regular = new Regular(entered);
-    lease.fix(Member.leaseLength(regular.sessionTimeout.toMillis()));
-    regular.renewals.start(entered.sent());
-    LOG.info("{} is in the view", regular.self);
+    seat = new Seat(this, entered);
+    seat.start(entered.sent());
+    LOG.info("{} is in the view", seat.id());
     if (joinTimedOut) {
       withdraw();
     } else {
-      viewChanged(regular.link.view().view());
+      viewChanged(view());
     }
   }
 
@@ -258,6 +173,8 @@ final class ClusterMember implements Membership {
       joinFailed(result);
     } else {
       loop.when(services.leave(), _ -> joinFailed(result));
+      // I/O that cannot be held in time is left to the end of the lease
+      loop.after(settings.ioMargin(), () -> joinFailed(result));
     }
   }
 
@@ -266,7 +183,7 @@ final class ClusterMember implements Membership {
   private final class LinkEvents implements Link.Events {
     @Override
     public void viewChanged(View view) {
-      if (regular != null) {
+      if (seat != null) {
         ClusterMember.this.viewChanged(view);
       } else {
         joining.progress();
@@ -275,7 +192,7 @@ final class ClusterMember implements Membership {
 
     @Override
     public void viewBroken(String why) {
-      if (regular != null) {
+      if (seat != null) {
         halt(HaltCode.UNREADABLE, why);
       } else {
         joining.fault(why);
@@ -284,8 +201,8 @@ final class ClusterMember implements Membership {
 
     @Override
     public void peersChanged() {
-      if (regular != null) {
-        act(view());
+      if (seat != null) {
+        seat.act(view());
       } else {
         joining.progress();
       }
@@ -306,13 +223,12 @@ final class ClusterMember implements Membership {
       case RECONNECTED -> {
         suspended = false;
         LOG.info("node {}: the servers answer again", settings.node());
-        if (regular != null) {
-          regular.stageSince = now();
-          regular.renewals.renew();
+        if (seat != null) {
+          seat.reconnected();
         }
       }
       case LOST -> {
-        if (regular == null) {
+        if (seat == null) {
           joining.sessionLost();
         } else if (phase == Phase.JOINING) {
           joinFailed(
@@ -327,216 +243,42 @@ final class ClusterMember implements Membership {
     }
   }
 
-  private final class RenewalListener implements Renewals.Listener {
-    @Override
-    public void renewed(Lease.Sent sent) {
-      if (lease.isValid()) {
-        gate.release(HoldCause.LEASE);
-      }
-      judge();
-    }
-
-    @Override
-    public void leaseOver() {
-      if (phase == Phase.JOINING || phase == Phase.MEMBER) {
-        LOG.warn("{}: the lease is over, I/O is held", regular.self);
-        watched(gate.hold(HoldCause.LEASE));
-      }
-    }
-
-    @Override
-    public void overturned() {
-      findEnd(HaltCode.REMOVED, "its lease cannot be renewed");
-    }
-  }
-
-  /** Ejects who does not keep up. Only called when all that happened so far has been told. */
-  private void judge() {
-    View view = view();
-    Optional<Member> me = view.member(regular.self);
-    if (me.isEmpty() || !me.get().takesPart()) {
-      return;
-    }
-    for (Member member : view.members()) {
-      if (member.id().equals(regular.self)
-          || member.isOut()
-          || regular.link.peers().isAway(member.id())) {
-        continue;
-      }
-      Duration silent = regular.link.peers().sinceRenewal(member.id());
-      Duration limit = Duration.ofMillis(member.timeoutMillis()).plus(settings.ioMargin());
-      if (silent.compareTo(limit) > 0) {
-        var _ =
-            services.poison(
-                member.id(), "no renewal of its lease in %d ms".formatted(silent.toMillis()));
-      } else if (lags(view, member)) {
-        var _ =
-            services.poison(
-                member.id(),
-                "it has not passed %s of epoch %d in %d ms"
-                    .formatted(view.stage(), view.epoch(), settings.stageLimit().toMillis()));
-      }
-    }
-    if (lags(view, me.get())) {
-      halt(
-          HaltCode.STALLED,
-          "%s of epoch %d was not passed in %d ms"
-              .formatted(view.stage(), view.epoch(), settings.stageLimit().toMillis()));
-    }
-  }
-
-  private boolean lags(View view, Member member) {
-    return !view.stable()
-        && member.takesPart()
-        && !member.hasPassed(view.stage())
-        && now() - regular.stageSince > stageLimit(view).toNanos();
-  }
-
-  private Duration stageLimit(View view) {
-    return view.stage() == Stage.HOLD && view.arbitrate()
-        ? settings.stageLimit().plus(settings.arbitrationTimeout())
-        : settings.stageLimit();
-  }
-
-  private long now() {
-    return ports.env().ticker().read();
-  }
-
   // regroups
 
   private void viewChanged(View view) {
     if (phase == Phase.OVER) {
       return;
     }
-    Regular r = regular;
-    if (view.epoch() != r.stageEpoch || view.stage() != r.stage) {
-      r.stageEpoch = view.epoch();
-      r.stage = view.stage();
-      r.stageSince = now();
-      LOG.debug("{}: epoch {}, {}: {}", r.self, view.epoch(), view.stage(), view.cause());
-    }
-    Optional<Member> me = view.member(r.self);
+    Optional<Member> me = view.member(seat.id());
     if (me.isEmpty() || me.get().isOut()) {
       if (phase != Phase.LEAVING) {
         halt(HaltCode.REMOVED, "epoch %d: %s".formatted(view.epoch(), view.cause()));
       }
-      return;
-    }
-    if (Regroup.lostByAll(view) || Regroup.lostBy(view, r.self)) {
+    } else if (Regroup.lostByAll(view) || Regroup.lostBy(view, seat.id())) {
       halt(HaltCode.ARBITRATION_LOST, "epoch %d: %s".formatted(view.epoch(), view.cause()));
-      return;
-    }
-    drive(view);
-    act(view);
-    if (view.stable()) {
-      regroupOver(view, me.get());
-    }
-  }
-
-  /** Does this node's part of the stage, if it has not yet. */
-  private void drive(View view) {
-    Regular r = regular;
-    Optional<Member> me = view.member(r.self);
-    if (r.working
-        || view.stable()
-        || me.isEmpty()
-        || !me.get().takesPart()
-        || me.get().hasPassed(view.stage())) {
-      return;
-    }
-    r.working = true;
-    try {
-      loop.then(r.work.run(view), (vote, failure) -> worked(view, vote, failure));
-    } catch (RuntimeException e) {
-      worked(view, null, e);
+    } else {
+      seat.viewChanged(view);
+      if (view.stable()) {
+        regroupOver(view, me.get());
+      }
     }
   }
 
-  private void worked(View at, Member.Vote vote, Throwable failure) {
-    if (phase == Phase.OVER) {
-      return;
-    }
-    if (failure != null) {
-      callbackFailed(failure);
-      return;
-    }
-    Incarnation self = regular.self;
-    loop.when(
-        change(now -> Regroup.passed(now, self, at.epoch(), at.stage(), vote)),
-        _ -> {
-          regular.working = false;
-          if (phase != Phase.OVER) {
-            drive(view());
-          }
-        });
-  }
-
-  private void callbackFailed(Throwable failure) {
+  void callbackFailed(Throwable failure) {
     Throwable cause =
         failure instanceof CompletionException && failure.getCause() != null
             ? failure.getCause()
             : failure;
-    LOG.error("{}: a callback failed", regular.self, cause);
+    LOG.error("{}: a callback failed", seat.id(), cause);
     halt(HaltCode.CALLBACK_FAILED, cause.toString());
-  }
-
-  /** The failure of this callback is the end of this incarnation. */
-  private void watched(CompletionStage<Void> callback) {
-    loop.then(
-        callback,
-        (_, failure) -> {
-          if (failure != null && phase != Phase.OVER) {
-            callbackFailed(failure);
-          }
-        });
-  }
-
-  /** Takes out of the view who is surely dead or has left. */
-  private void act(View view) {
-    Regular r = regular;
-    Optional<String> poison = r.link.peers().poison(r.self);
-    if (poison.isPresent() && (phase == Phase.MEMBER || phase == Phase.JOINING)) {
-      ejected(poison.get());
-      return;
-    }
-    if (r.removing
-        || phase == Phase.OVER
-        || !view.member(r.self).map(Member::takesPart).orElse(false)) {
-      return;
-    }
-    if (removable(view).isPresent()) {
-      r.removing = true;
-      loop.when(change(now -> removable(now).orElse(now)), _ -> r.removing = false);
-    }
-  }
-
-  /**
-   * The view without the dead, if all that are away are surely dead, and without those that left.
-   */
-  private Optional<View> removable(View view) {
-    Deaths deaths = regular.link.deaths();
-    Set<Incarnation> sure = deaths.sure(view);
-    boolean left = view.members().stream().anyMatch(Member::isOut);
-    if (sure.size() < deaths.pending(view).size() || (sure.isEmpty() && !(left && view.stable()))) {
-      return Optional.empty();
-    }
-    List<Incarnation> gone = new ArrayList<>(sure);
-    gone.addAll(view.ids(Member::isOut));
-    return Optional.of(
-        Regroup.begin(
-            view,
-            sure,
-            Optional.empty(),
-            gone.stream().map(Incarnation::toString).collect(Collectors.joining(", "))
-                + (sure.isEmpty() ? " left" : " gone")));
   }
 
   private void regroupOver(View view, Member me) {
     if (phase == Phase.JOINING && me.state() == Member.State.UP && !joinTimedOut) {
       phase = Phase.MEMBER;
       joinTimer.cancel();
-      LOG.info("{} has joined, epoch {}", regular.self, view.epoch());
-      joined.complete(new JoinResult.Joined(regular.self, info(view), regular.sessionTimeout));
+      LOG.info("{} has joined, epoch {}", seat.id(), view.epoch());
+      joined.complete(new JoinResult.Joined(seat.id(), info(view), seat.sessionTimeout()));
     }
     wakeWaiters();
   }
@@ -549,7 +291,8 @@ final class ClusterMember implements Membership {
 
   // the end
 
-  private void ejected(String why) {
+  /** Another member has put this one out. */
+  void ejected(String why) {
     if (phase == Phase.JOINING) {
       joinFailed(
           new JoinResult.Transient(
@@ -561,14 +304,14 @@ final class ClusterMember implements Membership {
 
   /** This node's standing is gone; its own entry says why. */
   void findEnd(HaltCode code, String found) {
-    if (phase == Phase.OVER || regular == null) {
+    if (phase == Phase.OVER || seat == null) {
       return;
     }
     // whatever the reason: not valid any more
     lease.end();
-    Incarnation self = regular.self;
+    Incarnation self = seat.id();
     loop.when(
-        regular.link.store().read(Paths.node(self)),
+        seat.link().store().read(Paths.node(self)),
         (entry, failure) -> {
           if (failure != null || phase == Phase.OVER) {
             return;
@@ -578,7 +321,7 @@ final class ClusterMember implements Membership {
             ejected(poison.get());
           } else if (phase == Phase.JOINING) {
             joinFailed(new JoinResult.Transient(self + " could not stay: " + found));
-          } else if (phase == Phase.MEMBER) {
+          } else {
             halt(code, found);
           }
         });
@@ -586,21 +329,27 @@ final class ClusterMember implements Membership {
 
   /** Ends this incarnation and tells the node above. */
   void halt(HaltCode code, String why) {
-    if (phase != Phase.MEMBER && phase != Phase.JOINING) {
+    if (phase == Phase.OVER || phase == Phase.LEAVING || seat == null) {
       return;
     }
-    String text = "%s halts: %s (%s)".formatted(regular.self, code.text(), why);
+    String text = "%s halts: %s (%s)".formatted(seat.id(), code.text(), why);
+    if (phase == Phase.STOPPING) {
+      // it was as good as gone
+      over(text);
+      return;
+    }
     if (phase == Phase.JOINING) {
       joinFailed(new JoinResult.Transient(text));
       return;
     }
     LOG.error("{}: {}", code, text);
     lease.end();
-    regular.renewals.stop();
+    seat.stop();
     phase = Phase.OVER;
     phaseText = text;
     wakeWaiters();
-    Link link = regular.link;
+    services.ended();
+    Link link = seat.link();
     loop.then(
         ports.listener().halted(code, text),
         (_, failure) -> {
@@ -612,16 +361,21 @@ final class ClusterMember implements Membership {
         });
   }
 
-  /** Over without a word to the listener. */
+  /** Over without a halt. */
   void over(String text) {
     lease.end();
     phase = Phase.OVER;
     phaseText = text;
-    if (regular != null) {
-      regular.renewals.stop();
-      regular.link.close();
+    if (seat != null) {
+      seat.stop();
+      seat.link().close();
     }
     wakeWaiters();
+    services.ended();
+    if (joining != null && !joined.isDone() && !joinTimedOut) {
+      // it was asked to leave before it had joined
+      joinFailed(new JoinResult.Transient(text));
+    }
   }
 
   // what the services ask
@@ -648,12 +402,12 @@ final class ClusterMember implements Membership {
   }
 
   Optional<Incarnation> self() {
-    return Optional.ofNullable(regular).map(r -> r.self);
+    return Optional.ofNullable(seat).map(Seat::id);
   }
 
   /** Only once this node is in the view. */
   Link link() {
-    return regular.link;
+    return seat.link();
   }
 
   OwnLoop loop() {
@@ -662,6 +416,18 @@ final class ClusterMember implements Membership {
 
   MemberSettings settings() {
     return settings;
+  }
+
+  MemberPorts ports() {
+    return ports;
+  }
+
+  Services services() {
+    return services;
+  }
+
+  void runOnViewChange() {
+    List.copyOf(onViewChange).forEach(Runnable::run);
   }
 
   IoGate gate() {
@@ -673,15 +439,15 @@ final class ClusterMember implements Membership {
   }
 
   Optional<String> waitingToEnter() {
-    return regular == null ? Optional.ofNullable(joining).map(Joining::waiting) : Optional.empty();
+    return seat == null ? Optional.ofNullable(joining).map(Joining::waiting) : Optional.empty();
   }
 
   Duration sessionTimeout() {
-    return regular == null ? Duration.ZERO : regular.sessionTimeout;
+    return seat == null ? Duration.ZERO : seat.sessionTimeout();
   }
 
   View view() {
-    return regular == null ? View.EMPTY : regular.link.view().view();
+    return seat == null ? View.EMPTY : seat.link().view().view();
   }
 
   ClusterInfo info(View view) {
@@ -707,9 +473,8 @@ final class ClusterMember implements Membership {
   }
 
   <R> CompletableFuture<Outcome<R>> attempt(Function<View, Attempt<R>> change) {
-    Op.Check standing = regular.check();
-    return regular
-        .link
+    Op.Check standing = seat.check();
+    return seat.link()
         .view()
         .change(now -> {
           Attempt<R> attempt = change.apply(now);
@@ -793,14 +558,14 @@ final class ClusterMember implements Membership {
 
   @Override
   public Standing standing() {
-    Invariant.check(joined.isDone() && regular != null, "node %d has not joined", settings.node());
-    return regular;
+    Invariant.check(seat != null, "node %d is not in the view yet", settings.node());
+    return seat;
   }
 
   @Override
   public Store store() {
-    Invariant.check(joined.isDone() && regular != null, "node %d has not joined", settings.node());
-    return regular.link.store();
+    Invariant.check(seat != null, "node %d is not in the view yet", settings.node());
+    return seat.link().store();
   }
 
   @Override

@@ -4,7 +4,7 @@ package io.mirrorctl.dlm.member;
  * Why an incarnation came to its end without having been asked to. The node may join again, as a
  * new incarnation with a new session.
  */
-public enum HaltCode {
+public enum HaltCode implements Ending {
   SESSION_LOST(3, "the session with the servers is over"),
   EJECTED(1, "another member ejected this node"),
   REMOVED(1, "the cluster went on without this node"),
@@ -23,12 +23,12 @@ public enum HaltCode {
     this.text = text;
   }
 
-  /** Exit code of a node process that ends so. */
+  @Override
   public int exitCode() {
     return exitCode;
   }
 
-  /** What it means, whatever the case at hand. */
+  @Override
   public String text() {
     return text;
   }

@@ -4,6 +4,7 @@ import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
 
 /** Holds the I/O of the node above as long as there is a cause. Threading: the loop. */
 final class IoGate {
@@ -19,7 +20,7 @@ final class IoGate {
   CompletionStage<Void> hold(HoldCause cause) {
     causes.add(cause);
     if (held == null) {
-      held = listener.holdIo(cause);
+      held = asked(() -> listener.holdIo(cause));
     }
     return held;
   }
@@ -29,12 +30,20 @@ final class IoGate {
     boolean removed = causes.remove(cause);
     if (removed && causes.isEmpty()) {
       held = null;
-      return listener.resumeIo();
+      return asked(listener::resumeIo);
     }
     return CompletableFuture.completedFuture(null);
   }
 
   Set<HoldCause> causes() {
     return EnumSet.copyOf(causes);
+  }
+
+  private static CompletionStage<Void> asked(Supplier<CompletionStage<Void>> callback) {
+    try {
+      return callback.get();
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    }
   }
 }

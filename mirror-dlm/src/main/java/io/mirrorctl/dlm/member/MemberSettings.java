@@ -123,6 +123,51 @@ public record MemberSettings(
         fenceRetry);
   }
 
+  /** These, with another I/O margin. */
+  public MemberSettings withIoMargin(Duration other) {
+    return new MemberSettings(
+        node,
+        maxNodes,
+        version,
+        parameters,
+        heartbeat,
+        other,
+        stageLimit,
+        arbitrationTimeout,
+        equaliser,
+        fenceRetry);
+  }
+
+  /** These, with other limits of time for arbitration. */
+  public MemberSettings withArbitration(Duration timeout, Duration otherEqualiser) {
+    return new MemberSettings(
+        node,
+        maxNodes,
+        version,
+        parameters,
+        heartbeat,
+        ioMargin,
+        stageLimit,
+        timeout,
+        otherEqualiser,
+        fenceRetry);
+  }
+
+  /** These, with another limit of time for a stage of a regroup. */
+  public MemberSettings withStageLimit(Duration other) {
+    return new MemberSettings(
+        node,
+        maxNodes,
+        version,
+        parameters,
+        heartbeat,
+        ioMargin,
+        other,
+        arbitrationTimeout,
+        equaliser,
+        fenceRetry);
+  }
+
   /** Everything that must be the same on all nodes, by name. */
   SortedMap<String, String> announced() {
     var all = new TreeMap<>(parameters);

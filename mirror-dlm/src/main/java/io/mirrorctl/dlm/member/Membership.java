@@ -116,10 +116,10 @@ public interface Membership extends AutoCloseable {
   /** This node's lease: what gates its I/O. Not valid before the join and after the end. */
   Lease lease();
 
-  /** For the lockspaces of this node; only once it has joined. */
+  /** For the lockspaces of this node; only once it is in the view. */
   Standing standing();
 
-  /** The session, for the lockspaces of this node; only once it has joined. */
+  /** The session, for the lockspaces of this node; only once it is in the view. */
   Store store();
 
   /**

@@ -21,6 +21,7 @@ import java.util.stream.Collectors;
 final class Services {
   private final ClusterMember member;
   private final OwnLoop loop;
+  private CompletableFuture<ServiceResult> going = new CompletableFuture<>();
 
   Services(ClusterMember member) {
     this.member = member;
@@ -38,6 +39,7 @@ final class Services {
     Incarnation self = member.self().get();
     Link link = member.link();
     var result = new CompletableFuture<ServiceResult>();
+    going = result;
     ioEnded(
         result,
         "leave",
@@ -65,8 +67,13 @@ final class Services {
               new ServiceResult.NotMember(
                   self + " lost its session while it left: the others wait for its lease");
         };
-    member.over(answer.text());
     result.complete(answer);
+    member.over(answer.text());
+  }
+
+  /** This incarnation is over: a leave or shutdown that waits for its I/O is answered. */
+  void ended() {
+    going.complete(notMember());
   }
 
   /** Holds all I/O for good; goes on when it has returned and the lease has ended. */
@@ -78,8 +85,8 @@ final class Services {
             String text =
                 "%s did not %s cleanly, its I/O could not be held: %s"
                     .formatted(member.self().orElseThrow(), what, failure.getMessage());
-            member.over(text);
             result.complete(new ServiceResult.NotMember(text));
+            member.over(text);
           } else {
             member.lease().end();
             next.run();
@@ -98,6 +105,7 @@ final class Services {
     member.phase(Phase.STOPPING, "stopping");
     Incarnation self = member.self().orElseThrow();
     var result = new CompletableFuture<ServiceResult>();
+    going = result;
     ioEnded(
         result,
         "stop",

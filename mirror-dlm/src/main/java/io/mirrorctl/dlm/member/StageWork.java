@@ -3,7 +3,6 @@ package io.mirrorctl.dlm.member;
 import io.mirrorctl.dlm.member.Member.Vote;
 import io.mirrorctl.dlm.member.View.News;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -84,13 +83,13 @@ final class StageWork {
   }
 
   private void tell(View view) {
-    // what was before this node's own time is no news to it
-    boolean first = !begun;
-    begun = true;
-    List<News> news =
-        view.news().stream().dropWhile(item -> first && !item.id().equals(self)).toList();
+    if (!begun) {
+      // what was before this node's own time is no news to it
+      begun = true;
+      view.news().stream().takeWhile(item -> !item.id().equals(self)).forEach(told::add);
+    }
     Set<Incarnation> down = new LinkedHashSet<>();
-    for (News item : news) {
+    for (News item : view.news()) {
       if (told.add(item)) {
         switch (item.kind()) {
           case UP -> {

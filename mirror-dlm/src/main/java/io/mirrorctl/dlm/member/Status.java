@@ -1,7 +1,7 @@
 package io.mirrorctl.dlm.member;
 
 /** How an answer of the membership ends a command: its exit code and what it says in general. */
-public enum Status {
+public enum Status implements Ending {
   JOINED(0, "the node is a member of the cluster"),
   DONE(0, "done"),
   ALREADY(0, "the node is a member, or about to be one, already"),
@@ -20,12 +20,12 @@ public enum Status {
     this.text = text;
   }
 
-  /** Exit code of a command that ends so. */
+  @Override
   public int exitCode() {
     return exitCode;
   }
 
-  /** What it means, whatever the case at hand. */
+  @Override
   public String text() {
     return text;
   }

@@ -83,8 +83,12 @@ final class ViewEntry {
 
   <R> CompletableFuture<Outcome<R>> change(Function<View, Attempt<R>> change) {
     var request = new Request<>(change, new CompletableFuture<Outcome<R>>());
-    requests.add(request);
-    pump();
+    if (closed) {
+      over(request);
+    } else {
+      requests.add(request);
+      pump();
+    }
     return request.outcome();
   }
 
@@ -103,9 +107,6 @@ final class ViewEntry {
   private void pump() {
     while (!busy) {
       if (closed) {
-        List<Request<?>> left = new ArrayList<>(requests);
-        requests.clear();
-        left.forEach(ViewEntry::over);
         return;
       }
       if (stale) {

@@ -371,6 +371,20 @@ class MembershipTest {
   }
 
   @Test
+  void theLeaseCountsFromTheSendingOfARenewalNotFromItsAnswer() {
+    SimulatedMember one = member(1).joinNow();
+    servers.latency(Duration.ofMillis(1_500), Duration.ofMillis(1_501));
+    Duration longest = Duration.ZERO;
+    simulation.run(Duration.ofSeconds(10));
+    for (int i = 0; i < 1_000; i++) {
+      simulation.run(Duration.ofMillis(10));
+      Duration left = one.membership().lease().remaining();
+      longest = left.compareTo(longest) > 0 ? left : longest;
+    }
+    assertThat(longest).isPositive().isLessThan(Duration.ofSeconds(3));
+  }
+
+  @Test
   void aLostSessionHaltsTheNode() {
     SimulatedMember one = member(1).joinNow();
     servers.expire(one.store().sessionId());

@@ -431,4 +431,25 @@ class ServicesTest {
     assertThat(after.reads() - before.reads()).isZero();
     assertThat(one.ioRuns() && two.ioRuns()).isTrue();
   }
+
+  @Test
+  void sixteenNodesGoThroughARegroupTogether() {
+    List<SimulatedMember> all = new ArrayList<>();
+    for (int node = 1; node <= 16; node++) {
+      all.add(member(node).joinNow());
+    }
+    run(2);
+    all.forEach(each -> each.heard().clear());
+    long before = servers.counts().commits();
+    assertThat(all.getFirst().answer(all.getFirst().membership().forceRegroup("test")).status())
+        .isEqualTo(Status.DONE);
+    run(1);
+    assertThat(all)
+        .allSatisfy(each ->
+            assertThat(each.heard())
+                .containsExactly(
+                    "hold REGROUP", "clean-up 1 []", "clean-up 2 []", "settle 17", "resume"));
+    // seven stages; tries that another member's commit overtook grow with the square at most
+    assertThat(servers.counts().commits() - before).isLessThan(7 * 16 * 16);
+  }
 }

@@ -1,0 +1,325 @@
+package io.mirrorctl.dlm.member;
+
+import io.mirrorctl.dlm.lock.Standing;
+import io.mirrorctl.dlm.store.Op;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * This node's place in the view: renews its lease, does its part of each stage of a regroup, ejects
+ * who does not keep up, and takes out of the view who is surely dead or has left.
+ *
+ * <p>Threading: the loop; the lockspaces' questions may come from anywhere.
+ */
+final class Seat implements Standing {
+  private static final Logger LOG = LoggerFactory.getLogger(Seat.class);
+
+  private final ClusterMember member;
+  private final MemberSettings settings;
+  private final OwnLoop loop;
+  private final Lease lease;
+  private final Incarnation self;
+  private final Link link;
+  private final Duration sessionTimeout;
+  private final Renewals renewals;
+  private final StageWork work;
+  private volatile Set<Long> view = Set.of();
+  private volatile long nextIncarnation;
+  private boolean working;
+  private long epoch;
+  private Stage stage = Stage.STABLE;
+  private long stageSince;
+  private boolean removing;
+
+  Seat(ClusterMember member, Joining.Entered entered) {
+    this.member = member;
+    settings = member.settings();
+    loop = member.loop();
+    lease = member.lease();
+    self = entered.id();
+    link = entered.link();
+    // what the view says of it: a later connection may have another
+    sessionTimeout =
+        Duration.ofMillis(link.view().view().member(self).orElseThrow().timeoutMillis());
+    renewals =
+        new Renewals(
+            link.store(),
+            loop,
+            self,
+            lease,
+            entered.heartbeat().renewalInterval(sessionTimeout),
+            new RenewalListener());
+    work =
+        new StageWork(
+            self,
+            member.ports().listener(),
+            member.gate(),
+            loop,
+            new Arbitration(member.ports().arbiter(), loop, settings),
+            this::goBy,
+            member::info);
+  }
+
+  Incarnation id() {
+    return self;
+  }
+
+  Link link() {
+    return link;
+  }
+
+  Duration sessionTimeout() {
+    return sessionTimeout;
+  }
+
+  /**
+   * Begins to renew the lease.
+   *
+   * @param entered when the commit that made it a member was sent
+   */
+  void start(Lease.Sent entered) {
+    lease.fix(Member.leaseLength(sessionTimeout.toMillis()));
+    renewals.start(entered);
+  }
+
+  void stop() {
+    renewals.stop();
+  }
+
+  void reconnected() {
+    stageSince = now();
+    renewals.renew();
+  }
+
+  private long now() {
+    return member.ports().env().ticker().read();
+  }
+
+  // the lease
+
+  private final class RenewalListener implements Renewals.Listener {
+    @Override
+    public void renewed(Lease.Sent sent) {
+      if (lease.isValid()) {
+        member.gate().release(HoldCause.LEASE);
+      }
+      judge();
+    }
+
+    @Override
+    public void leaseOver() {
+      boolean doesIo =
+          member.phase() == ClusterMember.Phase.JOINING
+              || member.phase() == ClusterMember.Phase.MEMBER;
+      if (doesIo && !member.gate().causes().contains(HoldCause.LEASE)) {
+        LOG.warn("{}: the lease is over, I/O is held", self);
+        watched(member.gate().hold(HoldCause.LEASE));
+      }
+    }
+
+    @Override
+    public void overturned() {
+      member.findEnd(HaltCode.REMOVED, "its lease cannot be renewed");
+    }
+  }
+
+  /** Ejects who does not keep up. Only called when all that happened so far has been told. */
+  private void judge() {
+    View view = link.view().view();
+    Optional<Member> me = view.member(self);
+    if (me.isEmpty() || !me.get().takesPart()) {
+      return;
+    }
+    for (Member other : view.members()) {
+      if (other.id().equals(self) || other.isOut() || link.peers().isAway(other.id())) {
+        continue;
+      }
+      Duration silent = link.peers().sinceRenewal(other.id());
+      Duration limit = Duration.ofMillis(other.timeoutMillis()).plus(settings.ioMargin());
+      if (silent.compareTo(limit) > 0) {
+        var _ =
+            member
+                .services()
+                .poison(
+                    other.id(), "no renewal of its lease in %d ms".formatted(silent.toMillis()));
+      } else if (lags(view, other)) {
+        var _ =
+            member
+                .services()
+                .poison(
+                    other.id(),
+                    "it has not passed %s of epoch %d in %d ms"
+                        .formatted(view.stage(), view.epoch(), settings.stageLimit().toMillis()));
+      }
+    }
+    if (lags(view, me.get())) {
+      member.halt(
+          HaltCode.STALLED,
+          "%s of epoch %d was not passed in %d ms"
+              .formatted(view.stage(), view.epoch(), settings.stageLimit().toMillis()));
+    }
+  }
+
+  private boolean lags(View view, Member other) {
+    return !view.stable()
+        && other.takesPart()
+        && !other.hasPassed(view.stage())
+        && now() - stageSince > stageLimit(view).toNanos();
+  }
+
+  private Duration stageLimit(View view) {
+    return view.stage() == Stage.HOLD && view.arbitrate()
+        ? settings.stageLimit().plus(settings.arbitrationTimeout())
+        : settings.stageLimit();
+  }
+
+  private boolean isOver() {
+    return member.phase() == ClusterMember.Phase.OVER;
+  }
+
+  private void watched(CompletionStage<Void> callback) {
+    loop.then(
+        callback,
+        (_, failure) -> {
+          if (failure != null && !isOver()) {
+            member.callbackFailed(failure);
+          }
+        });
+  }
+
+  // regroups
+
+  void viewChanged(View newer) {
+    if (newer.epoch() != epoch || newer.stage() != stage) {
+      epoch = newer.epoch();
+      stage = newer.stage();
+      stageSince = now();
+      LOG.debug("{}: epoch {}, {}: {}", self, epoch, stage, newer.cause());
+    }
+    drive(newer);
+    act(newer);
+  }
+
+  /** Does this node's part of the stage, if it has not yet. */
+  private void drive(View now) {
+    Optional<Member> me = now.member(self);
+    if (working
+        || now.stable()
+        || me.isEmpty()
+        || !me.get().takesPart()
+        || me.get().hasPassed(now.stage())) {
+      return;
+    }
+    working = true;
+    try {
+      loop.then(work.run(now), (vote, failure) -> worked(now, vote, failure));
+    } catch (RuntimeException e) {
+      worked(now, null, e);
+    }
+  }
+
+  private void worked(View at, Member.Vote vote, Throwable failure) {
+    if (isOver()) {
+      return;
+    }
+    if (failure != null) {
+      member.callbackFailed(failure);
+      return;
+    }
+    loop.when(
+        member.change(now -> Regroup.passed(now, self, at.epoch(), at.stage(), vote)),
+        _ -> {
+          working = false;
+          if (!isOver()) {
+            drive(link.view().view());
+          }
+        });
+  }
+
+  /** Takes out of the view who is surely dead or has left. */
+  void act(View now) {
+    Optional<String> poison = link.peers().poison(self);
+    if (poison.isPresent() && !isOver()) {
+      member.ejected(poison.get());
+      return;
+    }
+    if (removing || isOver() || !now.member(self).map(Member::takesPart).orElse(false)) {
+      return;
+    }
+    if (removable(now).isPresent()) {
+      removing = true;
+      loop.when(member.change(newest -> removable(newest).orElse(newest)), _ -> removing = false);
+    }
+  }
+
+  /**
+   * The view without the dead, if all that are away are surely dead, and without those that left.
+   */
+  private Optional<View> removable(View now) {
+    Set<Incarnation> sure = link.deaths().sure(now);
+    boolean left = now.members().stream().anyMatch(Member::isOut);
+    if (sure.size() < link.deaths().pending(now).size()
+        || (sure.isEmpty() && !(left && now.stable()))) {
+      return Optional.empty();
+    }
+    List<Incarnation> gone = new ArrayList<>(sure);
+    gone.addAll(now.ids(Member::isOut));
+    return Optional.of(
+        Regroup.begin(
+            now,
+            sure,
+            Optional.empty(),
+            gone.stream().map(Incarnation::toString).collect(Collectors.joining(", "))
+                + (sure.isEmpty() ? " left" : " gone")));
+  }
+
+  private void goBy(View newer) {
+    Set<Long> incarnations =
+        newer.active().stream().map(Incarnation::number).collect(Collectors.toUnmodifiableSet());
+    boolean differs = !incarnations.equals(view);
+    view = incarnations;
+    nextIncarnation = newer.nextIncarnation();
+    if (differs) {
+      member.runOnViewChange();
+    }
+  }
+
+  // what the lockspaces ask
+
+  @Override
+  public int node() {
+    return self.node();
+  }
+
+  @Override
+  public long incarnation() {
+    return self.number();
+  }
+
+  @Override
+  public Op.Check check() {
+    return new Op.Check(Paths.node(self), 0);
+  }
+
+  @Override
+  public Set<Long> view() {
+    return view;
+  }
+
+  @Override
+  public long nextIncarnation() {
+    return nextIncarnation;
+  }
+
+  @Override
+  public void overturned(String found) {
+    member.onLoop(() -> member.findEnd(HaltCode.OVERTURNED, found));
+  }
+}
