@@ -4,10 +4,9 @@ import com.google.common.collect.RangeSet;
 import com.google.common.collect.TreeRangeSet;
 import com.google.common.io.Closer;
 import io.mirrorctl.cli.daemon.Disks;
-import io.mirrorctl.cli.output.ByteSize;
+import io.mirrorctl.cli.output.ByteProgress;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
-import io.mirrorctl.cli.output.Progress;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.block.DeviceException;
@@ -108,7 +107,7 @@ final class CompareCommand extends Subcommand {
     var comparison =
         new Comparison(members.stream().map(ComparedMember::data).toList(), bytes, env.io());
     Comparison.Result result;
-    try (Progress progress = console.progress("compare " + ByteSize.text(bytes), bytes, env)) {
+    try (ByteProgress progress = console.progress("compare", bytes, env)) {
       result = comparison.run(progress::at);
     }
     console.print(ComparisonReport.of(members, bytes, result, dirty));

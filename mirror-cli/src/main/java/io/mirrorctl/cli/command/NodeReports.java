@@ -4,10 +4,10 @@ import io.mirrorctl.cli.daemon.ArrayDetail;
 import io.mirrorctl.cli.daemon.ArraySummary;
 import io.mirrorctl.cli.daemon.ScrubResult;
 import io.mirrorctl.cli.daemon.SyncState;
+import io.mirrorctl.cli.output.ByteProgress;
 import io.mirrorctl.cli.output.ByteSize;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.Report;
-import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -96,19 +96,16 @@ final class NodeReports {
 
   /** What is going on, in words. */
   static String sync(SyncState sync) {
-    String done = String.format(Locale.ROOT, "%s %.1f %%", sync.action(), sync.percent());
-    if (sync.paused()) {
-      return done + ", paused";
-    }
-    String speed = done + ", " + ByteSize.text(sync.bytesPerSecond()) + "/s";
-    return sync.etaSeconds() < 0 ? speed : speed + ", " + left(sync.etaSeconds());
+    return String.format(Locale.ROOT, "%s %.1f %%, ", sync.action(), sync.percent()) + speed(sync);
   }
 
-  private static String left(long seconds) {
-    Duration left = Duration.ofSeconds(seconds);
-    return left.toMinutes() == 0
-        ? seconds + " s left"
-        : "%d:%02d min left".formatted(left.toMinutes(), left.toSecondsPart());
+  /** How fast it goes, and how long it will. */
+  static String speed(SyncState sync) {
+    if (sync.paused()) {
+      return "paused";
+    }
+    String speed = ByteSize.text(sync.bytesPerSecond()) + "/s";
+    return sync.etaSeconds() < 0 ? speed : speed + ", " + ByteProgress.timeLeft(sync.etaSeconds());
   }
 
   /** Says how an array is after a change. */

@@ -6,6 +6,8 @@ import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.daemon.ScrubResult;
 import io.mirrorctl.cli.daemon.SyncState;
 import io.mirrorctl.cli.output.Console;
+import io.mirrorctl.cli.output.Progress;
+import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 
 /** Requests that take their time, with a progress bar. */
@@ -25,8 +27,12 @@ final class Waiting {
   /** Asks, and shows how it comes along. */
   static <T> T ask(Console console, NodeClient node, NodeRequest request, Class<T> answer)
       throws IOException, InterruptedException {
-    try (SyncBar bar = new SyncBar(console)) {
-      return node.ask(request, SyncState.class, bar::show, answer);
+    try (Progress progress = console.progress(Env.system())) {
+      return node.ask(
+          request,
+          SyncState.class,
+          sync -> progress.at(sync.action(), sync.percent(), NodeReports.speed(sync)),
+          answer);
     }
   }
 }

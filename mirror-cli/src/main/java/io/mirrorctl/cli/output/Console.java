@@ -48,8 +48,13 @@ public record Console(PrintWriter out, PrintWriter err, Format format, boolean t
   }
 
   /** Tells people how far long work is; close it when the work ends. */
-  public Progress progress(String task, long totalBytes, Env env) {
-    return Progress.of(task, totalBytes, err, terminal, env.ticker());
+  public Progress progress(Env env) {
+    return new Progress(err, terminal, env.ticker());
+  }
+
+  /** The same for work that is measured in bytes. */
+  public ByteProgress progress(String task, long totalBytes, Env env) {
+    return new ByteProgress(progress(env), task, totalBytes, env.ticker());
   }
 
   /** Tells people something that is no result. */

@@ -38,7 +38,7 @@ class CompareCommandTest {
 
     assertThat(run.code()).isZero();
     assertThat(run.out()).isEqualTo("identical: 23 MiB on 3 members\n");
-    assertThat(run.err().lines().toList().getLast()).startsWith("compare 23 MiB: 100 %");
+    assertThat(run.err().lines().toList().getLast()).startsWith("compare of 23 MiB: 100 %");
   }
 
   @Test
