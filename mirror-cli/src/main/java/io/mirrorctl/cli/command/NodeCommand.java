@@ -76,7 +76,9 @@ final class NodeCommand extends Subcommand {
   @Option(
       names = "--assemble",
       paramLabel = "NAME=DISK,DISK",
-      description = "Start this array before serving. May be repeated.")
+      description =
+          "Start this array before serving. A comma inside a DISK is written \\,"
+              + " and a backslash \\\\. May be repeated.")
   private List<String> assemble = new ArrayList<>();
 
   @Option(names = "--run", description = "Start these arrays although members are missing.")
@@ -151,16 +153,9 @@ final class NodeCommand extends Subcommand {
   }
 
   private NodeRequest.Assemble array(String text) {
-    int equals = text.indexOf('=');
-    if (equals < 1 || equals == text.length() - 1) {
-      throw usage("--assemble takes NAME=DISK,DISK, not %s", text);
-    }
+    AssembleOption option = AssembleOption.parse(text);
     return new NodeRequest.Assemble(
-        ArrayNames.check(text.substring(0, equals)),
-        disks(List.of(text.substring(equals + 1).split(",", -1))),
-        run,
-        readOnly,
-        force);
+        ArrayNames.check(option.name()), disks(option.disks()), run, readOnly, force);
   }
 
   private static boolean isOpenToOthers(NbdAddress address) {
