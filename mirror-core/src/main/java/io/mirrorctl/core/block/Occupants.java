@@ -25,7 +25,7 @@ final class Occupants {
 
   /** A sentence about a file whose claim was refused because of a lock. */
   static String of(FileStatus file, String name) {
-    List<String> holders = lockHolders(file.inode());
+    List<String> holders = LockHolders.find(PROC, file.inode());
     if (holders.isEmpty()) {
       return name
           + " is in use by another program or node that cannot be seen from here;"
@@ -44,7 +44,8 @@ final class Occupants {
     for (String holder : names(Path.of("/sys/dev/block", number, "holders"))) {
       uses.add("part of " + holder);
     }
-    uses.addAll(lockHolders(device.inode()).stream().map(h -> "in use by " + h).toList());
+    uses.addAll(
+        LockHolders.find(PROC, device.inode()).stream().map(h -> "in use by " + h).toList());
     return "%s cannot be had alone: %s; give it free first (lsblk shows what stands on it)"
         .formatted(name, uses.isEmpty() ? "it is mounted or in use" : String.join(", ", uses));
   }
@@ -68,44 +69,6 @@ final class Occupants {
     return Optional.empty();
   }
 
-  /** Processes whose open files hold a claim or a QEMU lock on the inode. */
-  private static List<String> lockHolders(long inode) {
-    List<String> found = new ArrayList<>();
-    for (String pid : names(PROC)) {
-      if (Character.isDigit(pid.charAt(0)) && holdsLock(PROC.resolve(pid), inode)) {
-        found.add(
-            pid.equals(Long.toString(ProcessHandle.current().pid()))
-                ? "this process itself"
-                : "process %s (%s)"
-                    .formatted(pid, text(PROC.resolve(pid).resolve("comm")).strip()));
-      }
-    }
-    return found;
-  }
-
-  private static boolean holdsLock(Path process, long inode) {
-    Path files = process.resolve("fdinfo");
-    for (String file : names(files)) {
-      for (String line : text(files.resolve(file)).lines().toList()) {
-        if (line.startsWith("lock:") && isClaim(line.replace('\t', ' '), inode)) {
-          return true;
-        }
-      }
-    }
-    return false;
-  }
-
-  /** {@code lock: 1: OFDLCK ADVISORY WRITE -1 fe:00:1234 4611686018427387904 EOF}. */
-  private static boolean isClaim(String line, long inode) {
-    List<String> fields = FIELDS.splitToList(line);
-    if (fields.size() < 9 || !fields.get(2).equals("OFDLCK")) {
-      return false;
-    }
-    long first = Long.parseLong(fields.get(7));
-    return fields.get(6).endsWith(":" + inode)
-        && (Claim.owns(first) || (first >= 100 && first < 300));
-  }
-
   private static List<String> mounts(String number) {
     List<String> found = new ArrayList<>();
     for (String line : text(PROC.resolve("self/mountinfo")).lines().toList()) {
@@ -118,7 +81,7 @@ final class Occupants {
     return found;
   }
 
-  private static List<String> names(Path directory) {
+  static List<String> names(Path directory) {
     List<String> names = new ArrayList<>();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
       entries.forEach(entry -> names.add(entry.getFileName().toString()));
@@ -128,7 +91,7 @@ final class Occupants {
     return names;
   }
 
-  private static String text(Path file) {
+  static String text(Path file) {
     try {
       return Files.readString(file, StandardCharsets.ISO_8859_1);
     } catch (IOException e) {
