@@ -1,12 +1,14 @@
 package io.mirrorctl.cli.command;
 
+import io.mirrorctl.cli.daemon.NodeClient;
 import io.mirrorctl.cli.daemon.NodeEvent;
 import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.PlainText;
+import io.mirrorctl.core.env.Env;
 import java.io.IOException;
-import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.JsonNode;
@@ -18,21 +20,31 @@ final class MonitorCommand extends NodeSubcommand {
   @Option(
       names = "--exec",
       paramLabel = "CMD",
-      description =
-          "Run this shell command for each event, with the event's name, the array and the disk behind it.")
-  private String exec;
+      description = {
+        "Run this shell command for each event, one after the other, with the event's name, the"
+            + " array and the disk behind it, and all of the event in MIRRORCTL_EVENT, _ARRAY, _DISK,"
+            + " _ACTION, _TIME and _MESSAGE. A command that fails is told and ends nothing."
+      })
+  private Optional<String> exec;
 
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    node()
-        .ask(
-            new NodeRequest.Monitor(),
-            NodeEvent.class,
-            event -> {
-              tell(console, event);
-              execute(console, event);
-            },
-            JsonNode.class);
+    NodeClient node = node();
+    try (EventCommands commands =
+        exec.isPresent()
+            ? new EventCommands(exec.get(), node.socket(), console, Env.system())
+            : null) {
+      node.ask(
+          new NodeRequest.Monitor(),
+          NodeEvent.class,
+          event -> {
+            tell(console, event);
+            if (commands != null) {
+              commands.run(event);
+            }
+          },
+          JsonNode.class);
+    }
     return ExitCode.DONE;
   }
 
@@ -44,29 +56,5 @@ final class MonitorCommand extends NodeSubcommand {
                 ? PlainText.of("%s %s: %s".formatted(event.time(), event.event(), event.sentence()))
                 : event.toJson());
     console.out().flush();
-  }
-
-  private void execute(Console console, NodeEvent event) throws IOException, InterruptedException {
-    if (exec == null) {
-      return;
-    }
-    List<String> command =
-        List.of(
-            "/bin/sh",
-            "-c",
-            exec + " \"$@\"",
-            "mirrorctl",
-            event.event(),
-            event.array(),
-            event.disk().orElse(""));
-    int status =
-        new ProcessBuilder(command)
-            .redirectOutput(ProcessBuilder.Redirect.INHERIT)
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start()
-            .waitFor();
-    if (status != 0) {
-      console.note("%s ended with status %d", exec, status);
-    }
   }
 }

@@ -28,6 +28,11 @@ public final class NodeClient {
     this.socket = socket;
   }
 
+  /** The node's control socket. */
+  public Path socket() {
+    return socket;
+  }
+
   /** Hears how a request comes along. */
   @FunctionalInterface
   public interface Progress<P> {
@@ -71,7 +76,8 @@ public final class NodeClient {
           e);
     }
     throw new IOException(
-        "the node at %s ended before it answered; see what it logged".formatted(socket));
+        "the node at %s ended before it answered; see in its log why, and start it again"
+            .formatted(socket));
   }
 
   /** The arrays of the node. */

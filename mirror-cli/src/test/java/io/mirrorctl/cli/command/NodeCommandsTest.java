@@ -14,6 +14,8 @@ import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +29,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class NodeCommandsTest {
   /** Where data begins is for create to choose; far behind it is data for sure. */
@@ -469,6 +472,89 @@ class NodeCommandsTest {
         .doesNotContain("action");
     rig.close();
     monitor.join();
+  }
+
+  @Test
+  void monitorRunsACommandOnceForEachEventWhateverBecomesOfIt() throws Exception {
+    List<Path> disks = rig.mirror();
+    Path heard = directory.resolve("heard");
+    Path script = directory.resolve("script");
+    Files.writeString(
+        script,
+        """
+        cat > "$1.stdin" # ends at once
+        shift
+        echo "$*|$MIRRORCTL_TIME|$MIRRORCTL_EVENT|$MIRRORCTL_ARRAY|$MIRRORCTL_DISK|$MIRRORCTL_ACTION\
+        |$MIRRORCTL_MESSAGE|$MIRRORCTL_SOCKET" >> %s
+        exit 7
+        """
+            .formatted(heard));
+    var monitor =
+        CompletableFuture.supplyAsync(
+            () -> rig.run("monitor", "--json", "--exec", "sh %s %s".formatted(script, heard)));
+    Awaitility.await()
+        .until(() -> {
+          done("fail", "m", disks.get(1));
+          done("re-add", "m", disks.get(1));
+          done("wait", "m");
+          return Files.exists(heard);
+        });
+    done("check", "m");
+    done("stop", "m");
+    Awaitility.await().until(() -> Files.readString(heard).contains("array-stopped"));
+    rig.close();
+    Cli.Run ended = monitor.get();
+
+    List<JsonNode> events = ended.out().lines().map(JsonMapper.shared()::readTree).toList();
+    assertThat(events).extracting(event -> event.get("event").asString()).contains("array-stopped");
+    assertThat(Files.readAllLines(heard))
+        .containsExactlyElementsOf(events.stream().map(this::asTheScriptSawIt).toList())
+        .anySatisfy(line ->
+            assertThat(line)
+                .contains("|member-failed|m|" + disks.get(1) + "||failed: failed by the operator"));
+    assertThat(ended.err().lines().filter(line -> line.contains("ended with status 7 for ")))
+        .hasSameSizeAs(events);
+  }
+
+  private String asTheScriptSawIt(JsonNode event) {
+    String disk = event.path("disk").asString("");
+    String words = "%s %s %s".formatted(text(event, "event"), text(event, "array"), disk);
+    return String.join(
+        "|",
+        words,
+        text(event, "time"),
+        text(event, "event"),
+        text(event, "array"),
+        disk,
+        event.path("action").asString(""),
+        text(event, "message"),
+        rig.socket().toString());
+  }
+
+  private static String text(JsonNode event, String key) {
+    return event.get(key).asString();
+  }
+
+  @Test
+  void statusIsWatchedUntilTheNodeEnds() throws Exception {
+    List<Path> disks = rig.mirror();
+    var out = new StringWriter();
+    var err = new StringWriter();
+    var watch =
+        CompletableFuture.supplyAsync(() ->
+            Mirrorctl.commandLine()
+                .setOut(new PrintWriter(out))
+                .setErr(new PrintWriter(err))
+                .execute("status", "--watch", "--socket", rig.socket().toString()));
+    Awaitility.await().until(() -> out.toString().lines().count() >= 2);
+    assertThat(out.toString().lines()).allSatisfy(line -> assertThat(line).contains("[2/2] [UU]"));
+
+    done("fail", "m", disks.get(1));
+    Awaitility.await().until(() -> out.toString().contains("[2/1] [U_]"));
+
+    rig.close();
+    assertThat(watch.get()).isEqualTo(3);
+    assertThat(err.toString()).contains("no node answers at").hasLineCount(1);
   }
 
   private static List<String> names(List<NodeEvent> events) {
