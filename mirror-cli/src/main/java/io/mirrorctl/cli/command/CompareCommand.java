@@ -29,7 +29,7 @@ import picocli.CommandLine.Parameters;
       "has in its bad-block log. Exit code 1 if there are any.",
       "Ranges whose bitmap bits are set are allowed to differ: they are resynced at assembly."
     })
-final class CompareCommand extends Subcommand {
+final class CompareCommand extends DiskSubcommand {
   @Parameters(
       arity = "2..*",
       paramLabel = "DISK",
@@ -42,10 +42,11 @@ final class CompareCommand extends Subcommand {
       throw usage("compare takes two disks or more");
     }
     List<String> names = distinctDisks(disks);
+    Disks opener = disks();
     try (var closer = Closer.create()) {
       List<ComparedMember> members = new ArrayList<>();
       for (String name : names) {
-        members.add(ComparedMember.read(closer.register(open(name, console))));
+        members.add(ComparedMember.read(closer.register(open(opener, name, console))));
       }
       ComparedMember.checkSameArray(members);
       tellWhatIsOdd(members, console);
@@ -54,14 +55,14 @@ final class CompareCommand extends Subcommand {
   }
 
   /** Exclusively, so that nobody writes meanwhile; a disk that cannot be written, for reading. */
-  private static BlockDevice open(String disk, Console console) throws IOException {
+  private static BlockDevice open(Disks opener, String disk, Console console) throws IOException {
     try {
-      return Disks.open(disk, new DeviceAccess.Exclusive());
+      return opener.open(disk, new DeviceAccess.Exclusive());
     } catch (DeviceException e) {
       if (e.failure() != IoFailure.READ_ONLY) {
         throw e;
       }
-      BlockDevice device = Disks.open(disk, new DeviceAccess.ReadOnly());
+      BlockDevice device = opener.open(disk, new DeviceAccess.ReadOnly());
       console.note("%s is not writable, so nobody can be kept from changing it meanwhile", disk);
       return device;
     }

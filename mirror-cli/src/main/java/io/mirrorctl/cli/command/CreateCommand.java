@@ -33,7 +33,7 @@ import picocli.CommandLine.Parameters;
       "Example: mirrorctl create vol0 /dev/sdb /dev/sdc",
       "         mirrorctl create vol0 /dev/sdb /dev/sdc --cluster lab --nodes 3"
     })
-final class CreateCommand extends Subcommand {
+final class CreateCommand extends DiskSubcommand {
   @Parameters(
       index = "0",
       paramLabel = "NAME",
@@ -132,7 +132,7 @@ final class CreateCommand extends Subcommand {
         throw usage("--write-mostly %s: name one of the members", writeMostly.get(i));
       }
     }
-    try (OpenDisks open = OpenDisks.open(all, new DeviceAccess.Exclusive())) {
+    try (OpenDisks open = OpenDisks.open(disks(), all, new DeviceAccess.Exclusive())) {
       List<BlockDevice> devices = open.devices();
       var request =
           new ArrayCreation.Request(

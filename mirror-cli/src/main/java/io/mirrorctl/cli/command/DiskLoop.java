@@ -28,11 +28,11 @@ final class DiskLoop {
   private DiskLoop() {}
 
   /** Prints what all the disks say, then what is wrong with some; fails if anything is. */
-  static ExitCode run(List<String> disks, Console console, Look look) {
+  static ExitCode run(Disks opener, List<String> disks, Console console, Look look) {
     List<Report> reports = new ArrayList<>();
     List<Failure> failures = new ArrayList<>();
     for (String disk : disks) {
-      try (BlockDevice device = Disks.open(disk, new DeviceAccess.ReadOnly())) {
+      try (BlockDevice device = opener.open(disk, new DeviceAccess.ReadOnly())) {
         Finding finding = look.at(device);
         reports.add(finding.report());
         finding

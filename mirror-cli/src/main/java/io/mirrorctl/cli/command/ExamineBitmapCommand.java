@@ -19,13 +19,13 @@ import picocli.CommandLine.Parameters;
       "Print all slots of the write-intent bitmap of disks, as mdadm -X does.",
       "Exit code 1 if one of them has no bitmap, or one that is damaged."
     })
-final class ExamineBitmapCommand extends Subcommand {
+final class ExamineBitmapCommand extends DiskSubcommand {
   @Parameters(arity = "1..*", paramLabel = "DISK", description = "File, block device or NBD URL.")
   private List<String> disks;
 
   @Override
-  ExitCode run(Console console) {
-    return DiskLoop.run(disks(disks), console, ExamineBitmapCommand::examine);
+  ExitCode run(Console console) throws IOException {
+    return DiskLoop.run(disks(), disks(disks), console, ExamineBitmapCommand::examine);
   }
 
   private static DiskLoop.Finding examine(BlockDevice device) throws IOException {

@@ -21,13 +21,13 @@ import picocli.CommandLine.Parameters;
       "Print the md superblock of disks, as mdadm --examine does.",
       "Exit code 1 if one of them has none, or one that is damaged or cannot be assembled."
     })
-final class ExamineCommand extends Subcommand {
+final class ExamineCommand extends DiskSubcommand {
   @Parameters(arity = "1..*", paramLabel = "DISK", description = "File, block device or NBD URL.")
   private List<String> disks;
 
   @Override
-  ExitCode run(Console console) {
-    return DiskLoop.run(disks(disks), console, ExamineCommand::examine);
+  ExitCode run(Console console) throws IOException {
+    return DiskLoop.run(disks(), disks(disks), console, ExamineCommand::examine);
   }
 
   private static DiskLoop.Finding examine(BlockDevice device) throws IOException {

@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
     name = "node",
     description =
         "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=...")
-final class NodeCommand extends Subcommand {
+final class NodeCommand extends DiskSubcommand {
   @Option(names = "--name", paramLabel = "NAME", required = true, description = "The node's name.")
   private String name;
 
@@ -114,14 +114,14 @@ final class NodeCommand extends Subcommand {
                 address));
     var life = new NodeLife(console);
     Runtime.getRuntime().addShutdownHook(new Thread(life::end, "mirror-shutdown"));
-    Node node = life.start(() -> Node.start(config, Env.system()));
+    Node node = life.start(unwanted -> Node.start(config, Env.system(), unwanted));
     console.out().println(node.readyLine());
     console.out().flush();
     new CountDownLatch(1).await(); // a signal ends the process
     return ExitCode.DONE;
   }
 
-  private NodeConfig config() {
+  private NodeConfig config() throws IOException {
     if (name.isEmpty() || name.chars().anyMatch(c -> c <= ' ' || c == 127)) {
       throw usage("the node's name \"%s\" is empty or has a blank in it", name);
     }
@@ -133,6 +133,7 @@ final class NodeCommand extends Subcommand {
               .orElseGet(ControlSocket::defaultPath),
           nbd.stream().map(NbdAddress::parse).toList(),
           tls(),
+          diskTls(),
           assemble.stream().map(this::array).toList());
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());

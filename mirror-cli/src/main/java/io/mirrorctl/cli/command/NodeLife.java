@@ -7,14 +7,17 @@ import java.io.IOException;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.BooleanSupplier;
 
 /**
  * The node of this process, between its start and the signal that ends the process. A signal that
- * comes while the node starts is obeyed when it has.
+ * comes while the node starts lets it finish the array it is assembling, and stops it then.
  */
 final class NodeLife {
   private final Console console;
   private final CompletableFuture<Node> node = new CompletableFuture<>();
+  private volatile boolean ending;
 
   NodeLife(Console console) {
     this.console = console;
@@ -23,14 +26,25 @@ final class NodeLife {
   /** Starts a node. */
   @FunctionalInterface
   interface Start {
-    Node start() throws IOException, InterruptedException;
+    /**
+     * Starts it.
+     *
+     * @param unwanted whether the node is to be stopped before it serves
+     */
+    Node start(BooleanSupplier unwanted) throws IOException, InterruptedException;
   }
 
   Node start(Start start) throws IOException, InterruptedException {
     try {
-      Node started = start.start();
+      Node started = start.start(() -> ending);
       node.complete(started);
       return started;
+    } catch (IOException | RuntimeException | Error e) {
+      if (ending) {
+        node.cancel(false);
+        new CountDownLatch(1).await(); // that it did not start is no news to who stopped it
+      }
+      throw e;
     } finally {
       node.cancel(false); // does nothing after a start that succeeded
     }
@@ -38,10 +52,15 @@ final class NodeLife {
 
   /** Called when the process is about to end: by a signal, or because the node did not start. */
   void end() {
+    boolean failed = node.isCancelled();
+    ending = true;
     Node started;
     try {
       started = node.join();
     } catch (CancellationException | CompletionException e) {
+      if (!failed) {
+        halt(0);
+      }
       return;
     }
     int status = 0;
@@ -51,7 +70,11 @@ final class NodeLife {
       console.fail(Failure.of(e));
       status = 1;
     }
-    // a process that a signal ends has the signal's status otherwise, as if it had been killed
+    halt(status);
+  }
+
+  /** A process that a signal ends has the signal's status otherwise, as if it had been killed. */
+  private static void halt(int status) {
     Runtime.getRuntime().halt(status);
   }
 }

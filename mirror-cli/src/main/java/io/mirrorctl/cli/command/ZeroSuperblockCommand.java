@@ -25,7 +25,7 @@ import picocli.CommandLine.Parameters;
       "Data and bitmap stay. Damaged superblocks are overwritten too. Refused (exit code 4) while"
           + " anybody uses one of the disks; then none is changed."
     })
-final class ZeroSuperblockCommand extends Subcommand {
+final class ZeroSuperblockCommand extends DiskSubcommand {
   @Parameters(arity = "1..*", paramLabel = "DISK", description = "File, block device or NBD URL.")
   private List<String> disks;
 
@@ -52,7 +52,7 @@ final class ZeroSuperblockCommand extends Subcommand {
 
   private OpenDisks open() throws IOException {
     try {
-      return OpenDisks.open(distinctDisks(disks), new DeviceAccess.Exclusive());
+      return OpenDisks.open(disks(), distinctDisks(disks), new DeviceAccess.Exclusive());
     } catch (DeviceException e) {
       if (e.failure() == IoFailure.BUSY) {
         throw new CommandException(ExitCode.PROTECTED, e.getMessage(), e);

@@ -1,6 +1,7 @@
 package io.mirrorctl.cli.daemon;
 
 import io.mirrorctl.cli.nbd.NbdClientConfig;
+import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdDevice;
 import io.mirrorctl.cli.nbd.NbdUri;
 import io.mirrorctl.core.block.BlockDevice;
@@ -13,7 +14,17 @@ import java.nio.file.Path;
 
 /** Disks as users name them: a file, a block device or an NBD URL. */
 public final class Disks {
-  private Disks() {}
+  /** For servers whose certificates are signed by authorities that Java knows. */
+  public static final Disks DEFAULT = new Disks(NbdClientTls.DEFAULT);
+
+  private final NbdClientTls tls;
+
+  /**
+   * @param tls for disks at {@code nbds://} URLs
+   */
+  public Disks(NbdClientTls tls) {
+    this.tls = tls;
+  }
 
   /**
    * The name under which every command and every node knows the disk, whatever directory it was
@@ -41,11 +52,13 @@ public final class Disks {
    *
    * @param disk as {@link #name} returns it
    */
-  public static BlockDevice open(String disk, DeviceAccess access) throws IOException {
+  public BlockDevice open(String disk, DeviceAccess access) throws IOException {
     if (NbdUri.looksLike(disk)) {
       return NbdDevice.connect(
           NbdUri.parse(disk),
-          NbdClientConfig.DEFAULT.withReadOnly(access instanceof DeviceAccess.ReadOnly),
+          NbdClientConfig.DEFAULT
+              .withTls(tls)
+              .withReadOnly(access instanceof DeviceAccess.ReadOnly),
           Env.system());
     }
     return FileDevice.open(Path.of(disk), access);

@@ -7,9 +7,11 @@ import io.mirrorctl.cli.nbd.NbdServerConfig;
 import io.mirrorctl.core.env.Env;
 import java.io.Closeable;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -44,14 +46,21 @@ public final class Node implements Closeable {
 
   /** Starts a node; it serves when this returns. */
   public static Node start(NodeConfig config, Env env) throws IOException, InterruptedException {
-    return start(config, Disks::open, env);
+    return start(config, env, () -> false);
   }
 
-  static Node start(NodeConfig config, NodeArrays.DiskOpener disks, Env env)
+  /**
+   * As {@link #start(NodeConfig, Env)}; assembles no more arrays once it is not wanted any longer,
+   * and fails then.
+   *
+   * @param unwanted asked before each array
+   */
+  public static Node start(NodeConfig config, Env env, BooleanSupplier unwanted)
       throws IOException, InterruptedException {
-    Node node = new Node(config, ControlSocket.open(config.socket()), disks, env);
+    var disks = new Disks(config.diskTls());
+    Node node = new Node(config, ControlSocket.open(config.socket()), disks::open, env);
     try {
-      node.serve(env);
+      node.serve(env, unwanted);
       return node;
     } catch (IOException | InterruptedException | RuntimeException | Error e) {
       try {
@@ -63,8 +72,11 @@ public final class Node implements Closeable {
     }
   }
 
-  private void serve(Env env) throws IOException, InterruptedException {
+  private void serve(Env env, BooleanSupplier unwanted) throws IOException, InterruptedException {
     for (NodeRequest.Assemble array : config.arrays()) {
+      if (unwanted.getAsBoolean()) {
+        throw new InterruptedIOException("node %s was told to stop".formatted(name()));
+      }
       arrays.assemble(array);
     }
     if (!config.nbd().isEmpty()) {

@@ -1,6 +1,7 @@
 package io.mirrorctl.cli.daemon;
 
 import io.mirrorctl.cli.nbd.NbdAddress;
+import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,10 +13,16 @@ import java.util.List;
  * @param socket the control socket
  * @param nbd where its arrays are offered; nowhere if empty
  * @param tls of the NBD server
+ * @param diskTls certificates for disks at {@code nbds://} URLs
  * @param arrays to be assembled before the node serves
  */
 public record NodeConfig(
-    String name, Path socket, List<NbdAddress> nbd, NbdTls tls, List<NodeRequest.Assemble> arrays) {
+    String name,
+    Path socket,
+    List<NbdAddress> nbd,
+    NbdTls tls,
+    NbdClientTls diskTls,
+    List<NodeRequest.Assemble> arrays) {
 
   public NodeConfig {
     nbd = List.copyOf(nbd);

@@ -18,13 +18,15 @@ public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable
   /**
    * Opens the disks.
    *
+   * @param opener opens each
    * @param disks as {@link Disks#name} returns them
    */
-  public static OpenDisks open(List<String> disks, DeviceAccess access) throws IOException {
+  public static OpenDisks open(Disks opener, List<String> disks, DeviceAccess access)
+      throws IOException {
     var devices = ImmutableList.<BlockDevice>builder();
     try {
       for (String disk : disks) {
-        devices.add(Disks.open(disk, access));
+        devices.add(opener.open(disk, access));
       }
       return new OpenDisks(devices.build());
     } catch (IOException | RuntimeException e) {

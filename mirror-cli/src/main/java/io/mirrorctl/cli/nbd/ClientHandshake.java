@@ -11,6 +11,7 @@ import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.OptionalInt;
+import javax.net.ssl.SSLException;
 
 /**
  * The client's side of fixed newstyle negotiation, up to the transmission phase.
@@ -97,7 +98,11 @@ final class ClientHandshake {
       // whoever sits between could otherwise put words into the server's mouth
       throw new ProtocolViolation("plain bytes follow its consent to TLS");
     }
-    socket.startTls(tls.engine(uri), deadline);
+    try {
+      socket.startTls(tls.engine(uri), deadline);
+    } catch (SSLException e) {
+      throw new IOException("the server is not used: " + tls.explain(e), e);
+    }
     showsCertificate = tls.certificate().isPresent();
   }
 
@@ -106,7 +111,7 @@ final class ClientHandshake {
     try {
       sendOption(Nbd.OPT_STRUCTURED_REPLY, new byte[0]);
       reply = reply(Nbd.OPT_STRUCTURED_REPLY);
-    } catch (EOFException | SocketException e) {
+    } catch (EOFException | SocketException | SSLException e) {
       if (!uri.tls()) {
         throw e;
       }
@@ -114,8 +119,8 @@ final class ClientHandshake {
       throw new IOException(
           "the server hung up after the start of TLS; it may "
               + (showsCertificate
-                  ? "not accept this client's certificate"
-                  : "want a certificate of its clients"),
+                  ? "not accept this client's certificate; show one that its authorities have signed"
+                  : "want a certificate of its clients; show one with --disk-tls-cert and --disk-tls-key"),
           e);
     }
     if (reply.type == Nbd.REP_ERR_TLS_REQD) {

@@ -1,12 +1,19 @@
 package io.mirrorctl.cli.nbd;
 
+import com.google.common.base.Throwables;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.security.cert.CertPathBuilderException;
+import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
 import java.util.Optional;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
 
 /**
@@ -53,6 +60,15 @@ public record NbdClientTls(
     return new NbdClientTls(authorities, certificate, key, false);
   }
 
+  /**
+   * Finds out early whether the files can be used.
+   *
+   * @throws IOException naming the file and what is wrong with it
+   */
+  public void check() throws IOException {
+    context();
+  }
+
   private SSLContext context() throws IOException {
     try {
       KeyManager[] shown =
@@ -67,6 +83,32 @@ public record NbdClientTls(
     } catch (GeneralSecurityException e) {
       throw new IOException("TLS cannot be set up: " + e.getMessage(), e);
     }
+  }
+
+  /** What the failure of a handshake means, for people. */
+  String explain(SSLException e) {
+    Throwable cause = Throwables.getRootCause(e);
+    String said = String.valueOf(e.getMessage());
+    if (cause instanceof CertPathBuilderException || cause instanceof CertPathValidatorException) {
+      return "its certificate is not trusted: none of the authorities in %s has signed it (%s)"
+              .formatted(
+                  authorities.map(Path::toString).orElse("the Java runtime"), cause.getMessage())
+          + "; name the PEM file of its authority with --disk-tls-ca";
+    }
+    if (cause instanceof CertificateExpiredException
+        || cause instanceof CertificateNotYetValidException) {
+      return "its certificate is not valid today (%s); renew it, or look at the clocks"
+          .formatted(cause.getMessage());
+    }
+    if (cause instanceof CertificateException
+        && (said.contains("name matching") || said.contains("ubject alternative"))) {
+      return "its certificate is for another name (%s); if that is right, give the name in the URL as tls-hostname=NAME"
+          .formatted(cause.getMessage());
+    }
+    if (said.contains("Received fatal alert")) {
+      return "it ends TLS (%s); see what it logged".formatted(said);
+    }
+    return "TLS fails: " + said;
   }
 
   /** A fresh client engine for a connection to this URI. */

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
+import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.core.array.ArrayCreation;
 import io.mirrorctl.core.block.BlockDevice;
@@ -45,6 +46,7 @@ final class NodeRig implements AutoCloseable {
                 socket,
                 List.of(new NbdAddress.Unix(directory.resolve("nbd.sock"))),
                 NbdTls.OFF,
+                NbdClientTls.DEFAULT,
                 List.of()),
             Env.system()));
   }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
@@ -30,7 +31,8 @@ class ControlSocketTest {
 
   private Node node(String name) throws IOException, InterruptedException {
     return Node.start(
-        new NodeConfig(name, socket(), List.of(), NbdTls.OFF, List.of()), Env.system());
+        new NodeConfig(name, socket(), List.of(), NbdTls.OFF, NbdClientTls.DEFAULT, List.of()),
+        Env.system());
   }
 
   private Path socket() {

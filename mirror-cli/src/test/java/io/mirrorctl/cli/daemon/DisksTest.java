@@ -34,7 +34,7 @@ class DisksTest {
     try (var grown = new RandomAccessFile(file.toFile(), "rw")) {
       grown.setLength(1 << 20);
     }
-    try (var disk = Disks.open(Disks.name(file.toString()), new DeviceAccess.Exclusive())) {
+    try (var disk = Disks.DEFAULT.open(Disks.name(file.toString()), new DeviceAccess.Exclusive())) {
       assertThat(disk.name()).isEqualTo(file.toString());
       assertThat(disk.sizeBytes()).isEqualTo(1 << 20);
     }
