@@ -189,4 +189,19 @@ class NodeIT {
     assertThat(run.status()).isEqualTo(2);
     assertThat(run.err()).contains("not yet in this release");
   }
+
+  @Test
+  void anAddressThatCannotBeHadIsNamed() {
+    Path nowhere = directory.resolve("nowhere/nbd.sock");
+    Path socket = directory.resolve("node.sock");
+    var run =
+        mirrorctl("node", "--name", "n", "--socket", socket, "--nbd", "unix:" + nowhere)
+            .runToAnyEnd();
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err())
+        .contains("cannot listen on unix:" + nowhere, "give another address")
+        .hasLineCount(1);
+    assertThat(socket).doesNotExist();
+  }
 }

@@ -6,7 +6,6 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.array.ArrayCreation;
 import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
@@ -34,6 +33,10 @@ import picocli.CommandLine.Parameters;
       "         mirrorctl create vol0 /dev/sdb /dev/sdc --cluster lab --nodes 3"
     })
 final class CreateCommand extends DiskSubcommand {
+  private static final int MOST_MEMBERS = 8;
+  private static final long SMALLEST_CHUNK = 4 << 10;
+  private static final long LARGEST_CHUNK = 2L << 30;
+
   @Parameters(
       index = "0",
       paramLabel = "NAME",
@@ -132,7 +135,7 @@ final class CreateCommand extends DiskSubcommand {
         throw usage("--write-mostly %s: name one of the members", writeMostly.get(i));
       }
     }
-    try (OpenDisks open = OpenDisks.open(disks(), all, new DeviceAccess.Exclusive())) {
+    try (OpenDisks open = OpenDisks.toOverwrite(disks(), all)) {
       List<BlockDevice> devices = open.devices();
       var request =
           new ArrayCreation.Request(
@@ -183,8 +186,17 @@ final class CreateCommand extends DiskSubcommand {
     if (!size.isMax() && (size.bytes() == 0 || size.bytes() % 1024 != 0)) {
       throw usage("--size %s: a multiple of 1K is expected, or max", size);
     }
-    if (bitmapChunk != null && (bitmapChunk.bytes() == 0 || bitmapChunk.isMax())) {
-      throw usage("--bitmap-chunk: a power of two from 4K to 2G is expected");
+    if (bitmapChunk != null
+        && (Long.bitCount(bitmapChunk.bytes()) != 1
+            || bitmapChunk.bytes() < SMALLEST_CHUNK
+            || bitmapChunk.bytes() > LARGEST_CHUNK)) {
+      throw usage("--bitmap-chunk %s: a power of two from 4K to 2G is expected", bitmapChunk);
+    }
+    if (nodes != null && (nodes < 2 || nodes > 256)) {
+      throw usage("--nodes %d: 2 to 256 are expected", nodes);
+    }
+    if (disks.size() > MOST_MEMBERS) {
+      throw usage("%d members: an array has 1 to %d", disks.size(), MOST_MEMBERS);
     }
     if (bitmapChunk != null && kind == BitmapKind.NONE) {
       throw usage("--bitmap-chunk and --bitmap none do not go together");

@@ -45,7 +45,7 @@ final class DemoCommand extends Subcommand {
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     if (size.bytes() < 1) {
-      throw usage("--size is too small");
+      throw usage("--size %s: there has to be something to copy", size);
     }
     if (System.getProperty(LOG_LEVEL) == null) {
       System.setProperty(LOG_LEVEL, "error"); // that a killed node is gone is no news here

@@ -41,6 +41,9 @@ final class GrowCommand extends NodeSubcommand {
     if (members == null && size == null) {
       throw usage("nothing to grow: give --members or --size");
     }
+    if (members != null && (members < 1 || members > 8)) {
+      throw usage("--members %d: an array has 1 to 8 members", members);
+    }
     if (size != null && size.bytes() == 0) {
       throw usage("an array of 0 bytes is none");
     }

@@ -108,7 +108,11 @@ public final class Mirrorctl implements Callable<Integer> {
   private int misused(ParameterException e) {
     CommandLine at = e.getCommandLine();
     String help = at.getCommandSpec().qualifiedName() + " --help";
-    console(at).fail(new Failure(ExitCode.USAGE, "%s; see %s".formatted(e.getMessage(), help)));
+    console(at)
+        .fail(
+            new Failure(
+                ExitCode.USAGE,
+                "%s; see %s".formatted(e.getMessage().replaceFirst("^Error: ", ""), help)));
     return ExitCode.USAGE.code();
   }
 

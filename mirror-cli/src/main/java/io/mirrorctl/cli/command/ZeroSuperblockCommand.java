@@ -6,9 +6,6 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.Report;
 import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.DeviceAccess;
-import io.mirrorctl.core.block.DeviceException;
-import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.SuperblockErasure;
 import java.io.IOException;
@@ -36,7 +33,7 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
 
   @Override
   ExitCode run(Console console) throws IOException {
-    try (OpenDisks open = open()) {
+    try (OpenDisks open = OpenDisks.toOverwrite(disks(), distinctDisks(disks))) {
       List<List<SectorRange>> places = new ArrayList<>();
       for (BlockDevice device : open.devices()) {
         places.add(places(device));
@@ -47,17 +44,6 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
       }
       console.print(reports);
       return ExitCode.DONE;
-    }
-  }
-
-  private OpenDisks open() throws IOException {
-    try {
-      return OpenDisks.open(disks(), distinctDisks(disks), new DeviceAccess.Exclusive());
-    } catch (DeviceException e) {
-      if (e.failure() == IoFailure.BUSY) {
-        throw new CommandException(ExitCode.PROTECTED, e.getMessage(), e);
-      }
-      throw e;
     }
   }
 

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
+import io.mirrorctl.cli.output.Failure;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
@@ -14,6 +15,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -78,17 +80,26 @@ public final class ControlSocket implements Closeable {
   /** Takes the path for this process; refused while another node has it. */
   static ControlSocket open(Path path) throws IOException {
     checkLength(path);
-    Files.createDirectories(
-        path.getParent(),
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    if (isAnswered(path)) {
-      throw taken(path);
+    FileChannel lock;
+    try {
+      Files.createDirectories(
+          path.getParent(),
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+      if (isAnswered(path)) {
+        throw taken(path);
+      }
+      lock =
+          FileChannel.open(
+              path.resolveSibling(path.getFileName() + ".lock"),
+              Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    } catch (FileSystemException e) {
+      throw new CommandException(
+          ExitCode.FAILED,
+          "control socket %s: it cannot be made: %s; name a path in a directory you may write with --socket"
+              .formatted(path, Failure.of(e).text()),
+          e);
     }
-    FileChannel lock =
-        FileChannel.open(
-            path.resolveSibling(path.getFileName() + ".lock"),
-            Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     try {
       if (tryLock(lock) == null) {
         throw taken(path);

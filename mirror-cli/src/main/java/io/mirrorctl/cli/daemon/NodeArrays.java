@@ -75,6 +75,9 @@ final class NodeArrays {
         throw ArrayException.failed(
             "%s is assembled already; stop it first".formatted(request.array()));
       }
+      for (String disk : request.disks()) {
+        checkNotRunning(disk);
+      }
       NodeArray array = new NodeArray(request.array(), start(request));
       exports.add(array.name(), array.mirror().device(), "mirrorctl array " + array.name());
       running.put(array.name(), array);
@@ -84,14 +87,30 @@ final class NodeArrays {
     }
   }
 
+  /** A clearer refusal than that the disk is in use by somebody. */
+  private void checkNotRunning(String disk) throws ArrayException {
+    for (NodeArray array : running.values()) {
+      if (array.has(disk)) {
+        throw ArrayException.failed(
+            "%s is in array %s, which this node runs; stop or remove it there first"
+                .formatted(disk, array.name()));
+      }
+    }
+  }
+
   private LocalMirror start(NodeRequest.Assemble request) throws IOException {
     ArrayOptions options =
         ArrayOptions.DEFAULT
             .withReadOnly(request.readOnly())
             .withRun(request.run())
             .withForce(request.force());
-    LocalMirror mirror = LocalMirror.assemble(request.array(), open(request), options, env);
     String name = request.array();
+    LocalMirror mirror;
+    try {
+      mirror = LocalMirror.assemble(name, open(request), options, env);
+    } catch (ArrayException e) {
+      throw e.about(name);
+    }
     mirror.array().notices().forEach(notice -> LOG.log(Level.WARNING, "{0}: {1}", name, notice));
     events.tell(NodeEvent.assembled(env.wallClock().instant(), name));
     mirror
@@ -127,6 +146,7 @@ final class NodeArrays {
 
   /** Opens a disk and hands it to the array; it is closed if the array does not take it. */
   void give(String disk, Taker taker) throws IOException {
+    checkNotRunning(disk);
     BlockDevice device = disks.open(disk, new DeviceAccess.Exclusive());
     try {
       taker.take(device);

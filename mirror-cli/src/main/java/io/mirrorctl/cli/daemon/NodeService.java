@@ -92,7 +92,11 @@ final class NodeService {
         throw ArrayException.failed(
             name + " was assembled read-only; stop it and assemble it without --readonly");
       }
-      change.apply(array);
+      try {
+        change.apply(array);
+      } catch (ArrayException e) {
+        throw e.about(name);
+      }
     });
     return ArrayDetail.of(node, array);
   }

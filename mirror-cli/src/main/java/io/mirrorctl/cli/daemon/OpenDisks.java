@@ -2,8 +2,12 @@ package io.mirrorctl.cli.daemon;
 
 import com.google.common.collect.ImmutableList;
 import com.google.common.io.Closer;
+import io.mirrorctl.cli.output.CommandException;
+import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
@@ -33,6 +37,21 @@ public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable
       try (var _ = new OpenDisks(devices.build())) {
         throw e;
       }
+    }
+  }
+
+  /**
+   * Opens disks that are to be overwritten, for nobody else. One that somebody uses is refused to
+   * protect its data.
+   */
+  public static OpenDisks toOverwrite(Disks opener, List<String> disks) throws IOException {
+    try {
+      return open(opener, disks, new DeviceAccess.Exclusive());
+    } catch (DeviceException e) {
+      if (e.failure() == IoFailure.BUSY) {
+        throw new CommandException(ExitCode.PROTECTED, e.getMessage(), e);
+      }
+      throw e;
     }
   }
 

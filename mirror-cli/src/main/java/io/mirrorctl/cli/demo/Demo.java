@@ -13,8 +13,10 @@ import io.mirrorctl.cli.nbd.NbdUri;
 import io.mirrorctl.cli.output.ByteSize;
 import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
+import io.mirrorctl.cli.output.Failure;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -76,7 +78,7 @@ public final class Demo {
     Thread cleaner = new Thread(() -> clean(scratch), "mirror-demo-cleaner");
     Runtime.getRuntime().addShutdownHook(cleaner);
     try (DemoInput input = DemoInput.open(wish.input(), wish.mostBytes())) {
-      Path place = wish.keep().isPresent() ? Files.createDirectories(wish.keep().get()) : scratch;
+      Path place = wish.keep().isPresent() ? made(wish.keep().get()) : scratch;
       checkRoom(place, input.bytes());
       return new Story(input, scratch, new DemoDisks(place)).tell();
     } finally {
@@ -86,6 +88,18 @@ public final class Demo {
       } catch (IllegalStateException e) {
         // the process ends already, and the cleaner runs
       }
+    }
+  }
+
+  private static Path made(Path directory) throws IOException {
+    try {
+      return Files.createDirectories(directory);
+    } catch (FileSystemException e) {
+      throw new CommandException(
+          ExitCode.FAILED,
+          "%s cannot be made a directory for the disks: %s; give another with --keep"
+              .formatted(directory, Failure.of(e).text()),
+          e);
     }
   }
 

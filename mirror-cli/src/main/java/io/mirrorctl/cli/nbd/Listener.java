@@ -58,7 +58,8 @@ final class Listener implements Closeable {
         case NbdAddress.Unix unix -> openUnix(unix);
       };
     } catch (IOException | IllegalArgumentException e) {
-      throw new IOException("cannot listen on %s: %s".formatted(address, e.getMessage()), e);
+      throw new IOException(
+          "cannot listen on %s: %s; give another address".formatted(address, e.getMessage()), e);
     }
   }
 

@@ -32,7 +32,8 @@ public record NbdTls(
 
   public NbdTls {
     if (mode != Mode.OFF && (certificates.isEmpty() || key.isEmpty())) {
-      throw new IllegalArgumentException("TLS needs a certificate and its private key");
+      throw new IllegalArgumentException(
+          "TLS needs a certificate and its private key; give both, as by --tls-cert and --tls-key");
     }
     if (mode == Mode.ALLOW && clientAuthority.isPresent()) {
       throw new IllegalArgumentException(

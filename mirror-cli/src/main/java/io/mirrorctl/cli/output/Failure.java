@@ -63,12 +63,17 @@ public record Failure(ExitCode code, String text) {
     if (message.contains(";")) {
       return message;
     }
+    if (message.endsWith("No such file or directory")) {
+      return message + "; check the name (a file is made with truncate -s SIZE FILE)";
+    }
     return switch (failure) {
       case NO_SPACE -> message + "; free some space on the file system below and try again";
       case READ_ONLY -> message + "; run as a user who may write it, often root";
       case MEDIUM -> message + "; the disk is failing there, or its file system is";
       case BUSY -> message + "; stop who uses it first";
-      case GONE, TIMEOUT, VOLATILE_LOSS, NOT_SUPPORTED, INVALID, CLOSED, OTHER -> message;
+      case GONE -> message + "; see whether the disk, or the server it is on, is there";
+      case TIMEOUT -> message + "; see whether the disk, or the server it is on, still works";
+      case VOLATILE_LOSS, NOT_SUPPORTED, INVALID, CLOSED, OTHER -> message;
     };
   }
 }

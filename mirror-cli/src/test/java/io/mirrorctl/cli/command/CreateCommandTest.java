@@ -177,7 +177,7 @@ class CreateCommandTest {
     try (var _ = FileDevice.open(second, new DeviceAccess.Exclusive())) {
       var run = Cli.run("create", "vol0", first, second);
 
-      assertThat(run.code()).isEqualTo(1);
+      assertThat(run.code()).isEqualTo(4);
       assertThat(run.err()).contains(second + " is in use by this process itself; stop that first");
     }
     assertThat(Images.read(first, 0, 65536)).isEqualTo(new byte[65536]);
@@ -199,8 +199,22 @@ class CreateCommandTest {
     var run = Cli.run("create", "vol0", first, directory.resolve("nothing"));
 
     assertThat(run.code()).isEqualTo(1);
-    assertThat(run.err()).contains(directory + "/nothing", "No such file or directory");
+    assertThat(run.err())
+        .contains(directory + "/nothing: No such file or directory; check the name");
     assertThat(Images.read(first, 0, 65536)).isEqualTo(new byte[65536]);
+  }
+
+  @Test
+  void moreThanEightMembersAreAWrongCommandLine() throws IOException {
+    var words = new ArrayList<Object>(List.of("create", "vol0"));
+    for (int i = 0; i < 9; i++) {
+      words.add(Images.sparse(directory.resolve("member" + i), BYTES));
+    }
+
+    var run = Cli.run(words.toArray());
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err()).contains("9 members", "1 to 8");
   }
 
   @Test
@@ -233,6 +247,12 @@ class CreateCommandTest {
     "--size=0, a multiple of 1K",
     "--size=x, is no size",
     "--bitmap-chunk=0, a power of two",
+    "--bitmap-chunk=100000, a power of two",
+    "--bitmap-chunk=2K, a power of two from 4K",
+    "--bitmap-chunk=4G, to 2G",
+    "--bitmap-chunk=max, a power of two",
+    "--cluster=lab --nodes=1, 2 to 256",
+    "--cluster=lab --nodes=257, 2 to 256",
     "--bitmap-chunk=64K --bitmap=none, do not go together",
     "--bitmap=maybe, expected one of",
     "--write-mostly=/dev/null, name one of the members",
@@ -249,12 +269,7 @@ class CreateCommandTest {
   }
 
   @ParameterizedTest
-  @CsvSource({
-    "--bitmap-chunk=100000, power of two",
-    "--size=1T, too small",
-    "--cluster=lab --nodes=1, 2 to 256",
-    "--cluster=lab --write-mostly=b, write-mostly"
-  })
+  @CsvSource({"--size=1T, too small", "--cluster=lab --write-mostly=b, write-mostly"})
   void whatCannotBeDoneFails(String options, String why) {
     var arguments = new ArrayList<Object>(List.of("create", "vol0", first, second));
     for (String option : WORDS.split(options)) {

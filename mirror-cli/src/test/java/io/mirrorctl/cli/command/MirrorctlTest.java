@@ -52,6 +52,14 @@ class MirrorctlTest {
   }
 
   @Test
+  void whatIsMissingIsSaidInOnePlainLine() {
+    var run = Cli.run("sync", "m");
+
+    assertThat(run.code()).isEqualTo(2);
+    assertThat(run.err()).startsWith("mirrorctl: Missing required argument").hasLineCount(1);
+  }
+
+  @Test
   void thereIsACompletionScriptForBothShells() {
     assertThat(Cli.run("completion", "bash").out()).contains("complete -F", "mirrorctl");
     assertThat(Cli.run("completion", "zsh").out()).startsWith("autoload").contains("complete -F");

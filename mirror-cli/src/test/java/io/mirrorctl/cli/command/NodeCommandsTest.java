@@ -330,7 +330,8 @@ class NodeCommandsTest {
     assertThat(rig.run("stop", "m").err()).contains("no array m");
 
     done("assemble", "other-name", disks.get(0), disks.get(1));
-    assertThat(rig.run("assemble", "m", disks.get(0), disks.get(1)).err()).contains("in use");
+    assertThat(rig.run("assemble", "m", disks.get(0), disks.get(1)).err())
+        .contains("is in array other-name");
   }
 
   @Test
@@ -567,6 +568,27 @@ class NodeCommandsTest {
 
     assertThat(run.code()).isEqualTo(3);
     assertThat(run.err()).contains("no node answers at", "mirrorctl node").hasLineCount(1);
+  }
+
+  @Test
+  void whatIsWrongIsSaidWithTheNameOfTheArray() throws IOException {
+    List<Path> disks = rig.mirror();
+    Path other = rig.file("other", NodeRig.DISK_BYTES);
+
+    assertThat(rig.run("assemble", "x", disks.get(0)).err())
+        .contains(disks.get(0) + " is in array m, which this node runs");
+    assertThat(rig.run("fail", "m", other).err()).startsWith("mirrorctl: m: " + other);
+    assertThat(rig.run("assemble", "x", other).err()).startsWith("mirrorctl: x: " + other);
+    Cli.Run smaller = rig.run("grow", "m", "--size", "1M");
+    assertThat(smaller.code()).isEqualTo(4);
+    assertThat(smaller.err()).startsWith("mirrorctl: m: ").contains("loses", "--force does it");
+    assertThat(rig.run("grow", "m", "--size", "1T").err())
+        .startsWith("mirrorctl: m: 2147483648 sectors do not fit");
+    assertThat(rig.run("grow", "m", "--members", "9").code()).isEqualTo(2);
+    done("stop", "m");
+    assertThat(rig.run("assemble", "m", disks.get(0)).err())
+        .startsWith("mirrorctl: m: 1 of 2 members are missing")
+        .doesNotContain("m: m");
   }
 
   @Test

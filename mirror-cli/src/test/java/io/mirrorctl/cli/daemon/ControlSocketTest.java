@@ -87,6 +87,15 @@ class ControlSocketTest {
   }
 
   @Test
+  void aPlaceWhereNothingCanBeMadeIsNamed() {
+    Path nowhere = Path.of("/proc/mirrorctl/node.sock");
+
+    assertThatThrownBy(() -> ControlSocket.open(nowhere))
+        .hasMessageStartingWith("control socket " + nowhere + ": it cannot be made: ")
+        .hasMessageEndingWith("with --socket");
+  }
+
+  @Test
   void aPathTheKernelCannotTakeIsNamed() {
     Path path = directory.resolve("x".repeat(120));
 

@@ -41,6 +41,10 @@ class FailureTest {
   void adviceIsAddedWhereThereIsNone() {
     assertThat(Failure.of(new DeviceException(IoFailure.NO_SPACE, "pwrite: full")).text())
         .isEqualTo("pwrite: full; free some space on the file system below and try again");
+    assertThat(Failure.of(new DeviceException(IoFailure.GONE, "nbd://a/b: refused")).text())
+        .isEqualTo("nbd://a/b: refused; see whether the disk, or the server it is on, is there");
+    assertThat(Failure.of(new DeviceException(IoFailure.TIMEOUT, "nbd://a/b: silence")).text())
+        .startsWith("nbd://a/b: silence; see whether the disk, ");
     assertThat(Failure.of(new DeviceException(IoFailure.BUSY, "a is in use by b; stop it")).text())
         .isEqualTo("a is in use by b; stop it");
   }

@@ -36,6 +36,13 @@ public final class ArrayException extends IOException {
     return new ArrayException(Reason.PROTECTED, message, null);
   }
 
+  /** The same, said of an array of this name. */
+  public ArrayException about(String array) {
+    return getMessage().startsWith(array + " ") || getMessage().startsWith(array + ":")
+        ? this
+        : new ArrayException(reason, array + ": " + getMessage(), this);
+  }
+
   public Reason reason() {
     return reason;
   }

@@ -220,7 +220,7 @@ public final class Members {
     }
     if (sectors < set.sizeSectors() && !force) {
       throw ArrayException.refused(
-          "the array has %d sectors; making it smaller loses what lies behind sector %d"
+          "the array has %d sectors; making it smaller loses what lies behind sector %d; --force does it"
               .formatted(set.sizeSectors(), sectors));
     }
     WriteIntentBitmap bitmap = array.bitmap();
