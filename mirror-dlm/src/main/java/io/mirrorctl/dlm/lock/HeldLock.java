@@ -55,6 +55,16 @@ final class HeldLock implements Lock {
   }
 
   @Override
+  public CompletableFuture<ValueBlock> read() {
+    CompletableFuture<ValueBlock> value = new CompletableFuture<>();
+    member.onLoop(() -> {
+      record.doubt();
+      record.read(() -> value.complete(record.content().value()));
+    });
+    return value;
+  }
+
+  @Override
   public CompletableFuture<LockOutcome> unlock() {
     return unlock(Optional.empty());
   }

@@ -42,6 +42,12 @@ public interface Lock {
    */
   void cancel();
 
+  /**
+   * Reads the value block as it is now, whatever this lock holds. Nothing but another lock that the
+   * caller holds keeps it from changing.
+   */
+  CompletableFuture<ValueBlock> read();
+
   /** Gives the lock up, whatever it holds. The lock cannot be used any more. */
   CompletableFuture<LockOutcome> unlock();
 

@@ -7,12 +7,12 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * What a receiver answers when it has processed a message. On the wire: the note of at most 40
- * bytes in its entry on {@code ack}; see docs/formats/messages.md.
+ * What a receiver answers when it has processed a message. On the wire: at most 36 bytes of the
+ * note in its entry on its {@code ack}; see docs/formats/messages.md.
  */
 public sealed interface Answer {
   /** Bytes of the longest answer. */
-  int MAX_BYTES = 40;
+  int MAX_BYTES = 36;
 
   /** Processed. */
   record Accepted() implements Answer {}
@@ -20,7 +20,7 @@ public sealed interface Answer {
   /**
    * Not possible here, and nothing of it is applied; an answer to a proposal only.
    *
-   * @param reason at most 40 bytes of UTF-8 without control characters: {@link #refused} cuts
+   * @param reason at most 36 bytes of UTF-8 without control characters: {@link #refused} cuts
    */
   record Refused(String reason) implements Answer {
     public Refused {
@@ -28,8 +28,9 @@ public sealed interface Answer {
           !reason.isEmpty()
               && Bytes.utf8(reason).size() <= MAX_BYTES
               && reason.codePoints().allMatch(Answer::isText),
-          "\"%s\" is no reason of 1 to 40 bytes",
-          reason);
+          "\"%s\" is no reason of 1 to %s bytes",
+          reason,
+          MAX_BYTES);
     }
   }
 
@@ -63,7 +64,7 @@ public sealed interface Answer {
         && (point < Character.MIN_SURROGATE || point > Character.MAX_SURROGATE);
   }
 
-  /** The note for an entry on {@code ack}. */
+  /** The bytes of an answer. */
   static Bytes encode(Answer answer) {
     return switch (answer) {
       case Accepted() -> Bytes.EMPTY;
@@ -77,7 +78,7 @@ public sealed interface Answer {
     };
   }
 
-  /** Reads a note; one that no version of ours writes counts as a refusal. */
+  /** Reads an answer; one that no version of ours writes counts as a refusal. */
   static Answer decode(Bytes note) {
     if (note.size() == 0) {
       return new Accepted();

@@ -5,6 +5,7 @@ import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.LockspaceListener;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 
 /**
  * Broadcasts among the members of a lockspace, by the exchange of token, message and ack of Linux's
@@ -28,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
  */
 public final class BroadcastChannel implements LockspaceListener {
   private final ChannelState state;
+  private final Exchange exchange;
   private final Receiving receiving;
   private final Sending sending;
   private final CompletableFuture<Void> closed = new CompletableFuture<>();
@@ -43,16 +45,22 @@ public final class BroadcastChannel implements LockspaceListener {
   public static BroadcastChannel of(
       Lockspace lockspace, Loop loop, Duration limit, ChannelListener listener) {
     var locks = new LockspaceLocks(lockspace);
-    var channel = new BroadcastChannel(locks, loop, limit, listener, Modes.CURED);
-    locks.open(channel::ackWanted);
+    var channel = new BroadcastChannel(locks, loop, limit, listener, OwnAcks::new);
+    locks.open(channel.ownAck(), channel::ackWanted);
     return channel;
   }
 
   BroadcastChannel(
-      ChannelLocks locks, Loop loop, Duration limit, ChannelListener listener, Modes modes) {
-    state = new ChannelState(locks, loop, listener, modes);
-    receiving = new Receiving(state, this::armed);
-    sending = new Sending(state, receiving, loop, limit, this::changed);
+      ChannelLocks locks,
+      Loop loop,
+      Duration limit,
+      ChannelListener listener,
+      Function<ChannelState, Exchange> kind) {
+    state = new ChannelState(locks, loop, listener);
+    exchange = kind.apply(state);
+    receiving = new Receiving(state, exchange, this::armed);
+    sending =
+        new Sending(state, exchange, receiving, new Watchdog(state, loop, limit), this::changed);
     state.onEnd(_ -> closed.complete(null));
   }
 
@@ -101,6 +109,11 @@ public final class BroadcastChannel implements LockspaceListener {
       }
     });
     return closed;
+  }
+
+  /** The resource by which this node hears of messages. */
+  String ownAck() {
+    return exchange.ownAck();
   }
 
   /** Number of the last message that was applied here or sent from here. */

@@ -3,44 +3,35 @@ package io.mirrorctl.dlm.message;
 import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.LockRequest;
 import io.mirrorctl.dlm.lock.RunOutcome;
+import io.mirrorctl.dlm.lock.ValueBlock;
 import io.mirrorctl.dlm.store.Bytes;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
-/** The three locks of the exchange, as the channel uses them. Futures complete on the loop. */
+/** The locks of the exchange, as the channel uses them. Futures complete on the loop. */
 interface ChannelLocks {
+  /** Resource whose holder of EX is the one sender. */
+  String TOKEN = "token";
 
-  /** A lock resource of the exchange. */
-  enum Resource {
-    TOKEN("token"),
-    MESSAGE("message"),
-    ACK("ack");
+  /** Resource whose value block is the message. */
+  String MESSAGE = "message";
 
-    private final String text;
+  /** Resources whose names begin so stand for receivers. */
+  String ACK = "ack";
 
-    Resource(String text) {
-      this.text = text;
+  /** What is asked of the lock on a resource. */
+  record Ask(String resource, LockRequest request) {
+    static Ask of(String resource, LockMode mode) {
+      return new Ask(resource, LockRequest.to(mode));
     }
 
-    /** Its name in the lockspace. */
-    String text() {
-      return text;
-    }
-  }
-
-  /** What is asked of one of them. */
-  record Ask(Resource resource, LockRequest request) {
     static Ask token(LockMode mode) {
-      return new Ask(Resource.TOKEN, LockRequest.to(mode));
+      return of(TOKEN, mode);
     }
 
     static Ask message(LockMode mode) {
-      return new Ask(Resource.MESSAGE, LockRequest.to(mode));
-    }
-
-    static Ask ack(LockMode mode) {
-      return new Ask(Resource.ACK, LockRequest.to(mode));
+      return of(MESSAGE, mode);
     }
 
     Ask orBusy() {
@@ -59,18 +50,24 @@ interface ChannelLocks {
   /** This node's slot. */
   int slot();
 
+  /** The slots of all members of the lockspace. */
+  Set<Integer> members();
+
   /** As {@link io.mirrorctl.dlm.lock.Lockspace#run}. */
   CompletableFuture<RunOutcome> run(List<Ask> asks);
 
+  /** As {@link io.mirrorctl.dlm.lock.Lock#read}. */
+  CompletableFuture<ValueBlock> read(String resource);
+
   /** As {@link io.mirrorctl.dlm.lock.Lock#cancel}. */
-  void cancel(Resource resource);
+  void cancel(String resource);
 
   /**
-   * The slots that keep this node's request of {@code message} or {@code ack} waiting; empty if
-   * neither waits.
+   * The slots that keep this node's requests of {@code message} or {@code ack} waiting; empty if
+   * none waits.
    */
   CompletableFuture<Set<Integer>> heldUpBy();
 
-  /** Gives all three up. */
+  /** Gives all of them up. */
   CompletableFuture<Void> release();
 }

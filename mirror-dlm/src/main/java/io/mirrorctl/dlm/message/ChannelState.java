@@ -1,8 +1,10 @@
 package io.mirrorctl.dlm.message;
 
+import io.mirrorctl.core.env.Invariant;
 import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.lock.LockOutcome;
 import io.mirrorctl.dlm.lock.RunOutcome;
+import io.mirrorctl.dlm.lock.ValueBlock;
 import io.mirrorctl.dlm.message.ChannelLocks.Ask;
 import io.mirrorctl.dlm.message.ClusterMessage.Fact;
 import java.util.ArrayList;
@@ -16,18 +18,16 @@ final class ChannelState {
   private final ChannelLocks locks;
   private final Loop loop;
   private final ChannelListener listener;
-  private final Modes modes;
   private final List<Consumer<String>> onEnd = new ArrayList<>();
   private Optional<String> end = Optional.empty();
   private int sequence;
   private Answer answer = new Answer.Accepted();
   private boolean verified;
 
-  ChannelState(ChannelLocks locks, Loop loop, ChannelListener listener, Modes modes) {
+  ChannelState(ChannelLocks locks, Loop loop, ChannelListener listener) {
     this.locks = locks;
     this.loop = loop;
     this.listener = listener;
-    this.modes = modes;
   }
 
   ChannelLocks locks() {
@@ -36,10 +36,6 @@ final class ChannelState {
 
   ChannelListener listener() {
     return listener;
-  }
-
-  Modes modes() {
-    return modes;
   }
 
   /** Of the last message that was applied here or sent from here. */
@@ -97,6 +93,7 @@ final class ChannelState {
 
   /** Makes the requests; what comes next does not run when the channel's end comes first. */
   void run(List<Ask> asks, Consumer<RunOutcome> next) {
+    Invariant.check(!asks.isEmpty(), "nothing is asked for");
     then(
         locks.run(asks),
         ran -> {
@@ -114,6 +111,11 @@ final class ChannelState {
                 next.accept(ran);
           }
         });
+  }
+
+  /** Reads a value block; what comes next does not run when the channel's end comes first. */
+  void read(String resource, Consumer<ValueBlock> next) {
+    then(locks.read(resource), next);
   }
 
   /** Applies a message here; what comes next does not run when this node cannot follow. */

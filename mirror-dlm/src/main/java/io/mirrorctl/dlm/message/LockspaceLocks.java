@@ -4,19 +4,20 @@ import io.mirrorctl.dlm.lock.Lock;
 import io.mirrorctl.dlm.lock.LockTable;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.RunOutcome;
+import io.mirrorctl.dlm.lock.SlotState;
 import io.mirrorctl.dlm.lock.Step;
-import java.util.EnumMap;
+import io.mirrorctl.dlm.lock.ValueBlock;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
 
-/** The three locks in a lockspace. */
+/** The locks of the exchange in a lockspace. */
 final class LockspaceLocks implements ChannelLocks {
   private final Lockspace lockspace;
-  private final Map<Resource, Lock> locks = new EnumMap<>(Resource.class);
+  private final Map<String, Lock> locks = new HashMap<>();
 
   LockspaceLocks(Lockspace lockspace) {
     this.lockspace = lockspace;
@@ -25,16 +26,14 @@ final class LockspaceLocks implements ChannelLocks {
   /**
    * To be called once, before anything else.
    *
-   * @param ackWanted run when another node wants {@code ack} EX
+   * @param ackWanted run when another node wants {@code ownAck} EX
    */
-  void open(Runnable ackWanted) {
-    for (Resource resource : Resource.values()) {
-      locks.put(
-          resource,
-          resource == Resource.ACK
-              ? lockspace.lock(resource.text(), _ -> ackWanted.run())
-              : lockspace.lock(resource.text()));
-    }
+  void open(String ownAck, Runnable ackWanted) {
+    locks.put(ownAck, lockspace.lock(ownAck, _ -> ackWanted.run()));
+  }
+
+  private Lock lock(String resource) {
+    return locks.computeIfAbsent(resource, lockspace::lock);
   }
 
   @Override
@@ -43,14 +42,31 @@ final class LockspaceLocks implements ChannelLocks {
   }
 
   @Override
-  public CompletableFuture<RunOutcome> run(List<Ask> asks) {
-    return lockspace.run(
-        asks.stream().map(ask -> new Step(locks.get(ask.resource()), ask.request())).toList());
+  public Set<Integer> members() {
+    var members = new TreeSet<Integer>();
+    List<SlotState> slots = lockspace.view().slots();
+    for (int slot = 0; slot < slots.size(); slot++) {
+      if (slots.get(slot) instanceof SlotState.Member) {
+        members.add(slot);
+      }
+    }
+    return members;
   }
 
   @Override
-  public void cancel(Resource resource) {
-    locks.get(resource).cancel();
+  public CompletableFuture<RunOutcome> run(List<Ask> asks) {
+    return lockspace.run(
+        asks.stream().map(ask -> new Step(lock(ask.resource()), ask.request())).toList());
+  }
+
+  @Override
+  public CompletableFuture<ValueBlock> read(String resource) {
+    return lock(resource).read();
+  }
+
+  @Override
+  public void cancel(String resource) {
+    lock(resource).cancel();
   }
 
   @Override
@@ -61,8 +77,7 @@ final class LockspaceLocks implements ChannelLocks {
   private Set<Integer> heldUpBy(LockTable table) {
     var slots = new TreeSet<Integer>();
     for (LockTable.Resource resource : table.resources()) {
-      if (Stream.of(Resource.MESSAGE, Resource.ACK)
-          .anyMatch(of -> of.text().equals(resource.name()))) {
+      if (resource.name().equals(MESSAGE) || resource.name().startsWith(ACK)) {
         for (LockTable.Waiting waiting : resource.waiting()) {
           if (waiting.owner().slot() == slot()) {
             waiting.behind().forEach(owner -> slots.add(owner.slot()));

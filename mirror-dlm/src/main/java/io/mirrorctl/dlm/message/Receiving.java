@@ -1,21 +1,17 @@
 package io.mirrorctl.dlm.message;
 
-import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.ValueBlock;
 import io.mirrorctl.dlm.message.ChannelLocks.Ask;
-import io.mirrorctl.dlm.message.ChannelLocks.Resource;
 import java.util.List;
 
 /**
- * The receiver's side: a round for each time that somebody wants {@code ack} EX.
- *
- * <p>{@code message} CR, the message applied completely, then in one go {@code ack} NL with the
- * answer and {@code message} to PR, which waits for the sender to be done; {@code ack} is had again
- * before {@code message} is let go, so no sender can come to its ACK before this node will hear it.
+ * The receiver's side: a round for each time that somebody wants its {@code ack} EX. The message is
+ * read, applied completely, and answered; this node will hear of the next one before its sender can
+ * take the answer to the last for one to it.
  */
 final class Receiving {
   private enum Stage {
-    /** Holds {@code ack} CR and {@code message} NL; hears of the next message. */
+    /** Hears of the next message. */
     ARMED,
     APPLYING,
     /** Has answered; waits for the sender to be done. */
@@ -23,12 +19,14 @@ final class Receiving {
   }
 
   private final ChannelState state;
+  private final Exchange exchange;
   private final Runnable onArmed;
   private Stage stage = Stage.ARMED;
   private boolean wanted;
 
-  Receiving(ChannelState state, Runnable onArmed) {
+  Receiving(ChannelState state, Exchange exchange, Runnable onArmed) {
     this.state = state;
+    this.exchange = exchange;
     this.onArmed = onArmed;
   }
 
@@ -53,19 +51,19 @@ final class Receiving {
   /** Ends the wait for a sender that does not get done. */
   void stopWaiting() {
     if (stage == Stage.ANSWERED) {
-      state.locks().cancel(Resource.MESSAGE);
+      state.locks().cancel(exchange.waitsOn());
     }
   }
 
   void start() {
     stage = Stage.APPLYING;
     wanted = false;
-    state.run(List.of(Ask.message(LockMode.CR)), ran -> take(ran.grants().getLast().value()));
+    exchange.read(this::take);
   }
 
   private void take(ValueBlock block) {
     switch (block.valid() ? MessageCodec.decode(block.content()) : new MessageRead.None()) {
-      case MessageRead.None() -> rearm(List.of(Ask.message(LockMode.NL)));
+      case MessageRead.None() -> rearm(exchange.passOver());
       case MessageRead.Valid(var envelope) -> {
         if (isNew(envelope.sequence())) {
           state.apply(envelope, this::answer);
@@ -94,10 +92,8 @@ final class Receiving {
           "message %d came after message %d: this node has missed one"
               .formatted(
                   Integer.toUnsignedLong(sequence), Integer.toUnsignedLong(state.sequence())));
-    } else if (state.verified()) {
-      rearm(List.of(Ask.message(LockMode.NL)));
     } else {
-      // its sender died, and who sees it through asks again
+      // asked late, or again by who sees it through for a sender that died
       answer(state.answer());
     }
     return false;
@@ -106,20 +102,19 @@ final class Receiving {
   private void answer(Answer given) {
     stage = Stage.ANSWERED;
     wanted = false;
-    rearm(
-        List.of(
-            Ask.ack(LockMode.NL).noting(Answer.encode(given)),
-            Ask.message(state.modes().answered()),
-            Ask.ack(LockMode.CR),
-            Ask.message(LockMode.NL)));
+    rearm(exchange.answer(new Reply(state.sequence(), given).encode()));
   }
 
   private void rearm(List<Ask> last) {
-    state.run(
-        last,
-        _ -> {
-          stage = Stage.ARMED;
-          onArmed.run();
-        });
+    if (last.isEmpty()) {
+      armed();
+    } else {
+      state.run(last, _ -> armed());
+    }
+  }
+
+  private void armed() {
+    stage = Stage.ARMED;
+    onArmed.run();
   }
 }

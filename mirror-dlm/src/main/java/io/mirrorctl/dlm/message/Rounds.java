@@ -1,15 +1,12 @@
 package io.mirrorctl.dlm.message;
 
 import io.mirrorctl.core.env.Invariant;
-import io.mirrorctl.dlm.lock.Grant;
-import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.RunOutcome;
 import io.mirrorctl.dlm.message.ChannelLocks.Ask;
 import io.mirrorctl.dlm.message.ClusterMessage.Abort;
 import io.mirrorctl.dlm.message.ClusterMessage.Fact;
 import io.mirrorctl.dlm.message.ClusterMessage.Proposal;
 import io.mirrorctl.dlm.store.Bytes;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,12 +18,14 @@ import java.util.function.Consumer;
 /** What the holder of the token does to bring one message to all and their answers back. */
 final class Rounds {
   private final ChannelState state;
+  private final Exchange exchange;
   private final Watchdog watchdog;
   private final Set<Integer> refusers = new TreeSet<>();
   private Optional<Runnable> whenGone = Optional.empty();
 
-  Rounds(ChannelState state, Watchdog watchdog) {
+  Rounds(ChannelState state, Exchange exchange, Watchdog watchdog) {
     this.state = state;
+    this.exchange = exchange;
     this.watchdog = watchdog;
   }
 
@@ -46,55 +45,48 @@ final class Rounds {
   }
 
   /**
-   * Broadcasts; {@code ack} is held EX and {@code message} published when the answers are told.
+   * Broadcasts; to be closed when the answers are told.
    *
    * @param exclusive whether {@code message} is held EX already
    */
   void publish(ClusterMessage message, boolean exclusive, Consumer<Delivery> told) {
     var envelope = envelope(message);
-    ask(MessageCodec.encode(envelope), exclusive, grant -> answered(envelope, grant, told));
+    ask(
+        envelope,
+        MessageCodec.encode(envelope),
+        exclusive,
+        answers -> answered(envelope, answers, told));
   }
 
-  /** Waits for the answers to a message that was published by steps of a larger run. */
-  void published(Envelope envelope, RunOutcome ran, int steps, Consumer<Delivery> told) {
-    if (ran.complete()) {
-      answered(envelope, ran.grants().getLast(), told);
-    } else {
-      Invariant.check(ran.grants().size() == steps, "%s published by %s", envelope, ran);
-      awaitAnswers(grant -> answered(envelope, grant, told));
-    }
+  /** Waits for the answers to a message that was published by a larger run. */
+  void published(Envelope envelope, RunOutcome ran, Consumer<Delivery> told) {
+    collect(ran, envelope.sequence(), answers -> answered(envelope, answers, told));
   }
 
-  private void ask(Bytes value, boolean exclusive, Consumer<Grant> answered) {
-    var asks = new ArrayList<Ask>();
-    if (!exclusive) {
-      asks.add(Ask.message(LockMode.EX));
-    }
-    asks.add(Ask.message(state.modes().published()).writing(value));
-    asks.add(Ask.ack(LockMode.EX));
+  private void ask(
+      Envelope envelope, Bytes value, boolean exclusive, Consumer<Map<Integer, Answer>> answered) {
     waiting();
     state.run(
-        asks,
+        exchange.publish(value, exclusive),
         ran -> {
-          waited();
           Invariant.check(ran.complete(), "a message that may be seen was taken back: %s", ran);
-          answered.accept(ran.grants().getLast());
+          collect(ran, envelope.sequence(), answered);
         });
   }
 
-  private void awaitAnswers(Consumer<Grant> answered) {
+  private void collect(RunOutcome ran, int sequence, Consumer<Map<Integer, Answer>> answered) {
     waiting();
-    state.run(
-        List.of(Ask.ack(LockMode.EX)),
-        ran -> {
+    exchange.collect(
+        ran,
+        sequence,
+        answers -> {
           waited();
-          answered.accept(ran.grants().getLast());
+          answered.accept(answers);
         });
   }
 
-  private void answered(Envelope envelope, Grant grant, Consumer<Delivery> told) {
+  private void answered(Envelope envelope, Map<Integer, Answer> answers, Consumer<Delivery> told) {
     state.applied(envelope.sequence(), new Answer.Accepted());
-    var answers = answers(grant);
     var refusals = refusals(answers);
     if (refusals.isEmpty()) {
       told.accept(new Delivery.Delivered(alsoFailing(answers)));
@@ -116,8 +108,13 @@ final class Rounds {
   }
 
   /** Back to rest, but for the token. */
-  private void close(Runnable next) {
-    state.run(List.of(Ask.ack(LockMode.CR), Ask.message(LockMode.NL)), _ -> next.run());
+  void close(Runnable next) {
+    List<Ask> asks = exchange.close();
+    if (asks.isEmpty()) {
+      next.run();
+    } else {
+      state.run(asks, _ -> next.run());
+    }
   }
 
   /**
@@ -152,11 +149,12 @@ final class Rounds {
   private void complete(
       Envelope envelope, Bytes value, boolean exclusive, boolean joined, Runnable next) {
     ask(
+        envelope,
         value,
         exclusive,
-        grant -> {
+        answers -> {
           switch (envelope.message()) {
-            case Fact fact -> awaitGone(refusals(answers(grant)), fact, () -> close(next));
+            case Fact fact -> awaitGone(refusals(answers), fact, () -> close(next));
             case Proposal _ -> close(() -> abort(envelope.sequence(), joined, () -> close(next)));
           }
         });
@@ -172,16 +170,11 @@ final class Rounds {
           envelope,
           _ ->
               ask(
+                  envelope,
                   MessageCodec.encode(envelope),
                   false,
-                  grant -> answered(envelope, grant, _ -> next.run())));
+                  answers -> answered(envelope, answers, _ -> next.run())));
     }
-  }
-
-  private static Map<Integer, Answer> answers(Grant grant) {
-    var answers = new TreeMap<Integer, Answer>();
-    grant.notes().forEach((slot, note) -> answers.put(slot, Answer.decode(note)));
-    return answers;
   }
 
   private static Map<Integer, String> refusals(Map<Integer, Answer> answers) {

@@ -1,14 +1,11 @@
 package io.mirrorctl.dlm.message;
 
 import io.mirrorctl.core.env.Invariant;
-import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.lock.Grant;
 import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.RunOutcome;
 import io.mirrorctl.dlm.message.ChannelLocks.Ask;
-import io.mirrorctl.dlm.message.ChannelLocks.Resource;
 import io.mirrorctl.dlm.store.Bytes;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -25,6 +22,7 @@ import java.util.function.Consumer;
  */
 final class Sending {
   private final ChannelState state;
+  private final Exchange exchange;
   private final Receiving receiving;
   private final Rounds rounds;
   private final Runnable onChange;
@@ -43,11 +41,16 @@ final class Sending {
   private Optional<Runnable> whenArmed = Optional.empty();
 
   Sending(
-      ChannelState state, Receiving receiving, Loop loop, Duration patience, Runnable onChange) {
+      ChannelState state,
+      Exchange exchange,
+      Receiving receiving,
+      Watchdog watchdog,
+      Runnable onChange) {
     this.state = state;
+    this.exchange = exchange;
     this.receiving = receiving;
     this.onChange = onChange;
-    rounds = new Rounds(state, new Watchdog(state, loop, patience));
+    rounds = new Rounds(state, exchange, watchdog);
     state.onEnd(this::lost);
   }
 
@@ -90,7 +93,7 @@ final class Sending {
       turn.notBegun("cancelled");
     } else if (asks && current.equals(Optional.of(turn))) {
       cancelled = true;
-      state.locks().cancel(Resource.TOKEN);
+      state.locks().cancel(ChannelLocks.TOKEN);
     }
   }
 
@@ -108,7 +111,7 @@ final class Sending {
     if (joined && !holds) {
       state.verified(false);
       if (asksForAll) {
-        state.locks().cancel(Resource.TOKEN);
+        state.locks().cancel(ChannelLocks.TOKEN);
       }
     }
   }
@@ -153,7 +156,10 @@ final class Sending {
   private void join() {
     asks = true;
     state.run(
-        List.of(Ask.token(LockMode.EX), Ask.message(LockMode.NL), Ask.ack(LockMode.CR)),
+        List.of(
+            Ask.token(LockMode.EX),
+            Ask.message(LockMode.NL),
+            Ask.of(exchange.ownAck(), LockMode.CR)),
         ran -> {
           asks = false;
           if (ran.grants().isEmpty()) {
@@ -177,13 +183,12 @@ final class Sending {
     asks = true;
     asksForAll = true;
     var envelope = rounds.envelope(message);
+    var requests = new ArrayList<Ask>();
+    requests.add(Ask.token(LockMode.EX).orBusy());
+    requests.addAll(exchange.publish(MessageCodec.encode(envelope), false));
     rounds.waiting();
     state.run(
-        List.of(
-            Ask.token(LockMode.EX).orBusy(),
-            Ask.message(LockMode.EX),
-            Ask.message(state.modes().published()).writing(MessageCodec.encode(envelope)),
-            Ask.ack(LockMode.EX)),
+        requests,
         ran -> {
           asks = false;
           asksForAll = false;
@@ -204,7 +209,7 @@ final class Sending {
                   envelope.sequence());
               // it was published before any death that was told since, or would have been cancelled
               state.verified(true);
-              rounds.published(envelope, ran, 3, this::answered);
+              rounds.published(envelope, ran, this::answered);
             }
           }
         });
@@ -336,7 +341,7 @@ final class Sending {
   /** The message of a single turn has its answers. */
   private void answered(Delivery delivery) {
     if (current.orElseThrow() instanceof Turn.Single(_, var told)) {
-      letGo(List.of(Ask.ack(LockMode.CR), Ask.message(LockMode.NL)));
+      letGo(exchange.close());
       told.complete(delivery);
     }
   }
@@ -348,11 +353,9 @@ final class Sending {
         false,
         delivery -> {
           if (last) {
-            letGo(List.of(Ask.ack(LockMode.CR), Ask.message(LockMode.NL)));
+            letGo(exchange.close());
           } else {
-            state.run(
-                List.of(Ask.ack(LockMode.CR), Ask.message(LockMode.NL)),
-                _ -> current.ifPresent(turn -> ((OpenTransaction) turn).idle()));
+            rounds.close(() -> current.ifPresent(turn -> ((OpenTransaction) turn).idle()));
           }
           told.accept(delivery);
         });

@@ -12,6 +12,7 @@ import io.mirrorctl.dlm.message.Begun;
 import io.mirrorctl.dlm.message.BroadcastChannel;
 import io.mirrorctl.dlm.message.ChannelListener;
 import io.mirrorctl.dlm.message.Envelope;
+import io.mirrorctl.dlm.message.Exchanges;
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
@@ -69,8 +70,11 @@ final class BenchNode implements Standing, LockspaceListener, ChannelListener, A
   }
 
   /** And in the exchange of messages. */
-  BenchNode open() {
-    channel = BroadcastChannel.of(lockspace, loop, LIMIT, this);
+  BenchNode open(boolean sharedAck) {
+    channel =
+        sharedAck
+            ? Exchanges.sharedAck(lockspace, loop, LIMIT, this)
+            : BroadcastChannel.of(lockspace, loop, LIMIT, this);
     var begun = (Begun.Open) wait(channel.join().outcome());
     wait(begun.transaction().end());
     return this;
@@ -139,7 +143,9 @@ final class BenchNode implements Standing, LockspaceListener, ChannelListener, A
 
   @Override
   public void close() {
+    VIEW.remove(incarnation);
     store.close();
+    wait(store.closed());
     loop.close();
   }
 }

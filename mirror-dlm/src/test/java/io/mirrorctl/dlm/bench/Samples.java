@@ -30,6 +30,11 @@ final class Samples {
     }
   }
 
+  /** Forgets what was measured so far. */
+  void clear() {
+    nanos.values().forEach(List::clear);
+  }
+
   /** The {@code part} quantile in microseconds. */
   double micros(String name, double part) {
     List<Long> sorted = nanos.get(name).stream().sorted().toList();

@@ -245,7 +245,7 @@ class ChannelFaultsTest {
   /** The first version of md-cluster: down to CR, up to EX. */
   @Test
   void theDeadlockOfTheOriginalIsFound() {
-    var world = new PlainWorld(1, new Modes(LockMode.CR, LockMode.EX));
+    var world = new PlainWorld(1, ChannelFaultsTest::original);
     var sender = world.joined();
     var others = List.of(world.joined(), world.joined());
 
@@ -261,5 +261,9 @@ class ChannelFaultsTest {
     assertThat(others)
         .anySatisfy(node ->
             assertThat(node.halts).singleElement().asString().contains("deadlock", "message"));
+  }
+
+  private static Exchange original(ChannelState state) {
+    return new SharedAck(state, new Modes(LockMode.CR, LockMode.EX));
   }
 }

@@ -148,7 +148,7 @@ class ChannelOnStoreTest {
   /** The first version of md-cluster, down to CR and up to EX: the lock manager sees it. */
   @Test
   void theDeadlockOfTheOriginalIsSeenByTheLockManager() {
-    var world = new StoreWorld(1, new Modes(LockMode.CR, LockMode.EX));
+    var world = new StoreWorld(1, ChannelOnStoreTest::original);
     var sender = world.joined();
     var others = List.of(world.joined(), world.joined());
 
@@ -157,6 +157,10 @@ class ChannelOnStoreTest {
 
     assertThat(others)
         .anySatisfy(node ->
-            assertThat(node.halts).singleElement().asString().contains("deadlock", "MESSAGE"));
+            assertThat(node.halts).singleElement().asString().contains("deadlock", "message"));
+  }
+
+  private static Exchange original(ChannelState state) {
+    return new SharedAck(state, new Modes(LockMode.CR, LockMode.EX));
   }
 }

@@ -14,10 +14,14 @@ record ExchangeTable(List<Row> rows) {
   /** Modes of the sender's three locks and the receiver's two. */
   record Row(String token, String message, String ack, String received, String answered) {}
 
-  static ExchangeTable read() {
+  /** The table below this heading. */
+  static ExchangeTable read(String heading) {
     try {
+      var lines = Files.readAllLines(DOCUMENT);
       return new ExchangeTable(
-          Files.readAllLines(DOCUMENT).stream()
+          lines.stream()
+              .skip(lines.indexOf("## " + heading) + 1L)
+              .takeWhile(line -> !line.startsWith("## "))
               .filter(line -> line.matches("\\| \\d \\| [SR]? ?\\|.*"))
               .map(line -> Splitter.on('|').trimResults().splitToList(line))
               .filter(cells -> cells.size() == 10)

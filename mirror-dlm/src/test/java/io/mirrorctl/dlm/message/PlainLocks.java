@@ -7,13 +7,11 @@ import io.mirrorctl.dlm.lock.LockRequest;
 import io.mirrorctl.dlm.lock.RunOutcome;
 import io.mirrorctl.dlm.lock.ValueBlock;
 import io.mirrorctl.dlm.message.ChannelLocks.Ask;
-import io.mirrorctl.dlm.message.ChannelLocks.Resource;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.simulation.Simulation;
 import io.mirrorctl.dlm.store.Bytes;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,8 +43,8 @@ final class PlainLocks {
   }
 
   private final Simulation simulation;
-  private final Map<Resource, List<Entry>> entries = new EnumMap<>(Resource.class);
-  private final Map<Resource, ValueBlock> values = new EnumMap<>(Resource.class);
+  private final Map<String, List<Entry>> entries = new TreeMap<>();
+  private final Map<String, ValueBlock> values = new HashMap<>();
   private final Map<Integer, Member> members = new TreeMap<>();
   private final List<Runnable> observers = new ArrayList<>();
   private long commits;
@@ -54,10 +52,14 @@ final class PlainLocks {
 
   PlainLocks(Simulation simulation) {
     this.simulation = simulation;
-    for (Resource resource : Resource.values()) {
-      entries.put(resource, new ArrayList<>());
-      values.put(resource, ValueBlock.ZERO);
-    }
+  }
+
+  private List<Entry> of(String resource) {
+    return entries.computeIfAbsent(resource, _ -> new ArrayList<>());
+  }
+
+  private ValueBlock valueOf(String resource) {
+    return values.getOrDefault(resource, ValueBlock.ZERO);
   }
 
   /** Told after each change of the locks. */
@@ -75,18 +77,18 @@ final class PlainLocks {
   }
 
   /** The mode that a slot holds, and the one it waits for. */
-  String mode(int slot, Resource resource) {
-    return entries.get(resource).stream()
+  String mode(int slot, String resource) {
+    return of(resource).stream()
         .filter(entry -> entry.owner.slot == slot)
         .map(entry ->
-            entry.held.map(Enum::name).orElse("-")
+            entry.held.map(Enum::name).orElse(entry.wanted.isPresent() ? "" : "-")
                 + entry.wanted.map(mode -> "->" + mode).orElse(""))
         .findAny()
         .orElse("-");
   }
 
-  Bytes value(Resource resource) {
-    return values.get(resource).content();
+  Bytes value(String resource) {
+    return valueOf(resource).content();
   }
 
   private void lookAround() {
@@ -111,12 +113,12 @@ final class PlainLocks {
     for (Member survivor : members.values()) {
       survivor.freeze(slot);
     }
-    for (Resource resource : Resource.values()) {
-      for (Entry entry : List.copyOf(entries.get(resource))) {
+    for (String resource : List.copyOf(entries.keySet())) {
+      for (Entry entry : List.copyOf(of(resource))) {
         if (entry.owner == dead) {
-          entries.get(resource).remove(entry);
+          of(resource).remove(entry);
           if (entry.held.filter(mode -> mode.compareTo(LockMode.PW) >= 0).isPresent()) {
-            values.put(resource, new ValueBlock(values.get(resource).content(), false));
+            values.put(resource, new ValueBlock(valueOf(resource).content(), false));
           }
         }
       }
@@ -125,14 +127,14 @@ final class PlainLocks {
     lookAround();
   }
 
-  private void serve(Resource resource) {
+  private void serve(String resource) {
     if (serve(resource, true)) {
       serve(resource, false);
     }
   }
 
-  private boolean serve(Resource resource, boolean conversions) {
-    for (Entry entry : List.copyOf(entries.get(resource))) {
+  private boolean serve(String resource, boolean conversions) {
+    for (Entry entry : List.copyOf(of(resource))) {
       if (entry.wanted.isPresent() && entry.held.isPresent() == conversions) {
         if (!suits(resource, entry, entry.wanted.get())) {
           return false;
@@ -145,21 +147,21 @@ final class PlainLocks {
     return true;
   }
 
-  private boolean suits(Resource resource, Entry own, LockMode mode) {
-    return entries.get(resource).stream()
+  private boolean suits(String resource, Entry own, LockMode mode) {
+    return of(resource).stream()
         .filter(entry -> entry != own)
         .flatMap(entry -> entry.held.stream())
         .allMatch(mode::isCompatibleWith);
   }
 
-  private void tellBlocked() {
-    for (Entry entry : entries.get(Resource.ACK)) {
+  private void tellBlocked(String resource) {
+    for (Entry entry : of(resource)) {
       entry.wanted.ifPresent(wanted ->
-          entries.get(Resource.ACK).stream()
+          of(resource).stream()
               .filter(other -> other != entry)
               .filter(
                   other -> other.held.filter(held -> !held.isCompatibleWith(wanted)).isPresent())
-              .forEach(other -> other.owner.blocked()));
+              .forEach(other -> other.owner.blocked(resource)));
     }
   }
 
@@ -176,8 +178,8 @@ final class PlainLocks {
       this.asks = asks;
     }
 
-    boolean touches(Resource resource) {
-      return asks.stream().anyMatch(ask -> ask.resource() == resource);
+    boolean touches(String resource) {
+      return asks.stream().anyMatch(ask -> ask.resource().equals(resource));
     }
 
     void goOn() {
@@ -194,8 +196,8 @@ final class PlainLocks {
           } else {
             own.wanted = Optional.of(request.mode());
             own.note = request.note();
-            entries.get(ask.resource()).remove(own);
-            entries.get(ask.resource()).add(own);
+            of(ask.resource()).remove(own);
+            of(ask.resource()).add(own);
             queued = true;
             break;
           }
@@ -212,29 +214,31 @@ final class PlainLocks {
         grant(ask.resource());
         serve(ask.resource());
       }
-      tellBlocked();
+      for (String resource : List.copyOf(entries.keySet())) {
+        tellBlocked(resource);
+      }
       if (grants.size() == asks.size()) {
         end(new LockOutcome.Granted(grants.getLast()));
       }
       lookAround();
     }
 
-    private boolean canBeNow(Resource resource, Entry own, LockMode mode) {
-      boolean queues = entries.get(resource).stream().anyMatch(entry -> entry.wanted.isPresent());
+    private boolean canBeNow(String resource, Entry own, LockMode mode) {
+      boolean queues = of(resource).stream().anyMatch(entry -> entry.wanted.isPresent());
       return mode == LockMode.NL
           || (suits(resource, own, mode) && (own.held.isPresent() || !queues));
     }
 
-    private boolean holdsUpAConversion(Resource resource, Entry own) {
-      return entries.get(resource).stream()
+    private boolean holdsUpAConversion(String resource, Entry own) {
+      return of(resource).stream()
           .filter(entry -> entry != own && entry.held.isPresent())
           .flatMap(entry -> entry.wanted.stream())
           .anyMatch(wanted -> !wanted.isCompatibleWith(own.held.orElseThrow()));
     }
 
-    void grant(Resource resource) {
+    void grant(String resource) {
       var notes = new HashMap<Integer, Bytes>();
-      for (Entry entry : entries.get(resource)) {
+      for (Entry entry : of(resource)) {
         if (entry.owner != owner && entry.note.size() > 0) {
           notes.put(entry.owner.slot, entry.note);
         }
@@ -242,7 +246,7 @@ final class PlainLocks {
       grants.add(
           new Grant(
               owner.entry(resource).held.orElseThrow(),
-              values.get(resource),
+              valueOf(resource),
               generation,
               commits,
               notes));
@@ -260,7 +264,7 @@ final class PlainLocks {
         Entry own = owner.entry(waiting.resource());
         own.wanted = Optional.empty();
         if (own.held.isEmpty()) {
-          entries.get(waiting.resource()).remove(own);
+          of(waiting.resource()).remove(own);
         }
         serve(waiting.resource());
       }
@@ -281,6 +285,7 @@ final class PlainLocks {
     private final List<Runnable> deferred = new ArrayList<>();
     private int frozen;
     private boolean gone;
+    private String ownAck = "";
     private Runnable ackWanted = () -> {};
     private Consumer<Integer> died = _ -> {};
     private Runnable prep = () -> {};
@@ -294,6 +299,7 @@ final class PlainLocks {
     }
 
     void listen(BroadcastChannel channel) {
+      ownAck = channel.ownAck();
       ackWanted = channel::ackWanted;
       prep = () -> channel.prep(generation);
       died = dead -> channel.slot(dead, dead, generation);
@@ -305,13 +311,13 @@ final class PlainLocks {
       beforeRun = look;
     }
 
-    private Entry entry(Resource resource) {
-      return entries.get(resource).stream()
+    private Entry entry(String resource) {
+      return of(resource).stream()
           .filter(entry -> entry.owner == this)
           .findAny()
           .orElseGet(() -> {
             var entry = new Entry(this);
-            entries.get(resource).add(entry);
+            of(resource).add(entry);
             return entry;
           });
     }
@@ -319,6 +325,21 @@ final class PlainLocks {
     @Override
     public int slot() {
       return slot;
+    }
+
+    @Override
+    public Set<Integer> members() {
+      return Set.copyOf(members.keySet());
+    }
+
+    @Override
+    public CompletableFuture<ValueBlock> read(String resource) {
+      var told = new CompletableFuture<ValueBlock>();
+      sent(() -> {
+        ValueBlock value = valueOf(resource);
+        tell(() -> told.complete(value));
+      });
+      return told;
     }
 
     @Override
@@ -360,9 +381,9 @@ final class PlainLocks {
       }
     }
 
-    private void granted(Resource resource) {
+    private void granted(String resource) {
       for (Run run : List.copyOf(runs)) {
-        if (run.queued && run.asks.get(run.grants.size()).resource() == resource) {
+        if (run.queued && run.asks.get(run.grants.size()).resource().equals(resource)) {
           run.queued = false;
           run.grant(resource);
           // the grant stands; the node hears of it and makes the next commit
@@ -380,8 +401,10 @@ final class PlainLocks {
       }
     }
 
-    private void blocked() {
-      hear(ackWanted);
+    private void blocked(String resource) {
+      if (resource.equals(ownAck)) {
+        hear(ackWanted);
+      }
     }
 
     private void tell(Runnable news) {
@@ -418,7 +441,7 @@ final class PlainLocks {
     }
 
     @Override
-    public void cancel(Resource resource) {
+    public void cancel(String resource) {
       for (Run run : List.copyOf(runs)) {
         if (run.touches(resource) && frozen > 0) {
           run.cancel();
@@ -435,11 +458,11 @@ final class PlainLocks {
     @Override
     public CompletableFuture<Set<Integer>> heldUpBy() {
       var slots = new TreeSet<Integer>();
-      for (Resource resource : List.of(Resource.MESSAGE, Resource.ACK)) {
+      for (String resource : List.copyOf(entries.keySet())) {
         entry(resource)
             .wanted
             .ifPresent(wanted ->
-                entries.get(resource).stream()
+                of(resource).stream()
                     .filter(other -> other.owner != this)
                     .filter(other ->
                         other.held.filter(held -> !held.isCompatibleWith(wanted)).isPresent())
@@ -453,8 +476,8 @@ final class PlainLocks {
       var told = new CompletableFuture<Void>();
       sent(() -> {
         commits++;
-        for (Resource resource : Resource.values()) {
-          entries.get(resource).removeIf(entry -> entry.owner == this);
+        for (String resource : List.copyOf(entries.keySet())) {
+          of(resource).removeIf(entry -> entry.owner == this);
           serve(resource);
         }
         tell(() -> told.complete(null));

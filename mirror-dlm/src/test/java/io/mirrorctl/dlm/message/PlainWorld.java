@@ -3,33 +3,34 @@ package io.mirrorctl.dlm.message;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /** Nodes over {@link PlainLocks}. */
 final class PlainWorld extends World {
   final PlainLocks locks = new PlainLocks(simulation);
-  private final Modes modes;
+  private final Function<ChannelState, Exchange> exchange;
   private final Map<Integer, PlainLocks.Member> members = new HashMap<>();
 
   PlainWorld(long seed) {
-    this(seed, Modes.CURED);
+    this(seed, OwnAcks::new);
   }
 
-  PlainWorld(long seed, Modes modes) {
+  PlainWorld(long seed, Function<ChannelState, Exchange> exchange) {
     super(seed);
-    this.modes = modes;
+    this.exchange = exchange;
   }
 
   @Override
   BroadcastChannel open(Node node) {
     var member = locks.join(node.process, node.slot);
     members.put(node.slot, member);
-    var channel = new BroadcastChannel(member, node.process.loop(), PATIENCE, node, modes);
+    var channel = new BroadcastChannel(member, node.process.loop(), PATIENCE, node, exchange);
     member.listen(channel);
     return channel;
   }
 
   @Override
-  String mode(int slot, ChannelLocks.Resource resource) {
+  String mode(int slot, String resource) {
     return locks.mode(slot, resource);
   }
 

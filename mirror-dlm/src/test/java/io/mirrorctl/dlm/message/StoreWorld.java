@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 
 /** Nodes with lockspaces on a simulated store, and a membership that knows everything. */
 final class StoreWorld extends World {
@@ -26,16 +27,16 @@ final class StoreWorld extends World {
   final MemoryServers servers = new MemoryServers(simulation);
   final Map<Integer, Member> members = new HashMap<>();
   private final Set<Long> view = new HashSet<>();
-  private final Modes modes;
+  private final Function<ChannelState, Exchange> exchange;
   private long nextIncarnation = 1;
 
   StoreWorld(long seed) {
-    this(seed, Modes.CURED);
+    this(seed, OwnAcks::new);
   }
 
-  StoreWorld(long seed, Modes modes) {
+  StoreWorld(long seed, Function<ChannelState, Exchange> exchange) {
     super(seed);
-    this.modes = modes;
+    this.exchange = exchange;
   }
 
   @Override
@@ -46,9 +47,9 @@ final class StoreWorld extends World {
   }
 
   @Override
-  String mode(int slot, ChannelLocks.Resource resource) {
+  String mode(int slot, String resource) {
     return servers
-        .peek("/lockspaces/array/locks/" + resource.text())
+        .peek("/lockspaces/array/locks/" + resource)
         .map(Entry::data)
         .map(stored -> RecordPeek.mode(stored, slot))
         .orElse("-");
@@ -127,8 +128,8 @@ final class StoreWorld extends World {
         throw new AssertionError("n%d got slot %d".formatted(node.slot, lockspace.slot()));
       }
       var locks = new LockspaceLocks(lockspace);
-      var channel = new BroadcastChannel(locks, node.process.loop(), PATIENCE, node, modes);
-      locks.open(channel::ackWanted);
+      var channel = new BroadcastChannel(locks, node.process.loop(), PATIENCE, node, exchange);
+      locks.open(channel.ownAck(), channel::ackWanted);
       others.add(channel);
       return channel;
     }

@@ -32,7 +32,7 @@ abstract class World {
   abstract BroadcastChannel open(Node node);
 
   /** Mode of a slot on a resource, {@code CR->EX} if it waits, {@code -} if it has none. */
-  abstract String mode(int slot, ChannelLocks.Resource resource);
+  abstract String mode(int slot, String resource);
 
   /** Whether the slot's member is in the lockspace. */
   abstract boolean isMember(int slot);
@@ -211,7 +211,7 @@ abstract class World {
     Set<Integer> numbers = new HashSet<>();
     for (Node node : alive()) {
       if (node.joined) {
-        assertThat(mode(node.slot, ChannelLocks.Resource.ACK))
+        assertThat(mode(node.slot, node.channel.ownAck()))
             .as("%s: n%d is armed again: %s", simulation, node.slot, locks())
             .isEqualTo("CR");
         numbers.add(node.channel.sequence());
@@ -224,8 +224,9 @@ abstract class World {
     var text = new StringBuilder();
     for (Node node : nodes) {
       text.append("n%d".formatted(node.slot));
-      for (ChannelLocks.Resource resource : ChannelLocks.Resource.values()) {
-        text.append(' ').append(resource.text()).append(' ').append(mode(node.slot, resource));
+      for (String resource :
+          List.of(ChannelLocks.TOKEN, ChannelLocks.MESSAGE, node.channel.ownAck())) {
+        text.append(' ').append(resource).append(' ').append(mode(node.slot, resource));
       }
       text.append("; ");
     }
