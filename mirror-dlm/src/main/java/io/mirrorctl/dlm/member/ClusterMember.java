@@ -2,12 +2,10 @@ package io.mirrorctl.dlm.member;
 
 import io.mirrorctl.core.env.Invariant;
 import io.mirrorctl.core.env.Loop;
-import io.mirrorctl.dlm.lock.Standing;
 import io.mirrorctl.dlm.member.ViewEntry.Attempt;
 import io.mirrorctl.dlm.member.ViewEntry.Outcome;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.SessionEvent;
-import io.mirrorctl.dlm.store.Store;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +13,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,9 +22,9 @@ import org.slf4j.LoggerFactory;
  * the node from the join to its end. The rules of regroups are {@link Regroup}'s, the services
  * {@link Services}'.
  *
- * <p>Threading: everything on the loop; the public methods hop there.
+ * <p>Threading: the loop, but for what {@link LoopMembership} asks from elsewhere.
  */
-final class ClusterMember implements Membership {
+final class ClusterMember {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterMember.class);
 
   /** Where this incarnation stands. */
@@ -71,14 +68,6 @@ final class ClusterMember implements Membership {
     this.quorum = new Quorum(this);
   }
 
-  void onLoop(Runnable task) {
-    if (loop.isCurrent()) {
-      task.run();
-    } else {
-      loop.execute(task);
-    }
-  }
-
   private void bug(Throwable thrown) {
     LOG.error("node {}", settings.node(), thrown);
     if (seat != null) {
@@ -88,25 +77,18 @@ final class ClusterMember implements Membership {
 
   // joining
 
-  @Override
-  public CompletableFuture<JoinResult> join(Duration timeout) {
-    var result = new CompletableFuture<JoinResult>();
-    onLoop(() -> {
-      if (phase == Phase.NEW) {
-        phase = Phase.JOINING;
-        loop.when(joined, result::complete);
-        startJoin(timeout);
-      } else if (phase == Phase.OVER) {
-        result.complete(
-            new JoinResult.Fault(
+  CompletableFuture<JoinResult> join(Duration timeout) {
+    if (phase == Phase.NEW) {
+      phase = Phase.JOINING;
+      startJoin(timeout);
+      return joined;
+    }
+    return CompletableFuture.completedFuture(
+        phase == Phase.OVER
+            ? new JoinResult.Fault(
                 "node %d: this membership is over (%s); another one can join"
-                    .formatted(settings.node(), phaseText)));
-      } else {
-        result.complete(
-            new JoinResult.Already("node %d is %s already".formatted(settings.node(), word())));
-      }
-    });
-    return result;
+                    .formatted(settings.node(), phaseText))
+            : new JoinResult.Already("node %d is %s already".formatted(settings.node(), word())));
   }
 
   private void startJoin(Duration timeout) {
@@ -426,6 +408,25 @@ final class ClusterMember implements Membership {
     return services;
   }
 
+  Quorum quorum() {
+    return quorum;
+  }
+
+  /** Callable from anywhere. */
+  Lease lease() {
+    return lease;
+  }
+
+  /** Callable from anywhere. */
+  Seat seat() {
+    Invariant.check(seat != null, "node %d is not in the view yet", settings.node());
+    return seat;
+  }
+
+  void onViewChange(Runnable task) {
+    onViewChange.add(task);
+  }
+
   void runOnViewChange() {
     List.copyOf(onViewChange).forEach(Runnable::run);
   }
@@ -488,100 +489,13 @@ final class ClusterMember implements Membership {
         });
   }
 
-  // services
-
-  private <R> CompletableFuture<R> asked(Supplier<CompletableFuture<R>> service) {
-    var result = new CompletableFuture<R>();
-    onLoop(() -> loop.when(service.get(), result::complete));
-    return result;
-  }
-
-  @Override
-  public CompletableFuture<ServiceResult> leave() {
-    return asked(services::leave);
-  }
-
-  @Override
-  public CompletableFuture<ServiceResult> shutdown() {
-    return asked(services::shutdown);
-  }
-
-  @Override
-  public CompletableFuture<ServiceResult> eject(int node, Vouch vouch, String reason) {
-    return asked(() -> services.eject(node, vouch, reason));
-  }
-
-  @Override
-  public CompletableFuture<ServiceResult> nodeUnreachable(int node) {
-    return asked(() -> services.nodeUnreachable(node));
-  }
-
-  @Override
-  public CompletableFuture<ServiceResult> forceRegroup(String reason) {
-    return asked(() -> services.forceRegroup(reason));
-  }
-
-  @Override
-  public CompletableFuture<ClusterInfo> clusterInfo() {
-    return asked(() -> CompletableFuture.completedFuture(info(view())));
-  }
-
-  @Override
-  public CompletableFuture<Boolean> isNodeUp(int node) {
-    return asked(() -> CompletableFuture.completedFuture(services.isNodeUp(node)));
-  }
-
-  @Override
-  public CompletableFuture<Diagnostics> diagnostics() {
-    return asked(() -> CompletableFuture.completedFuture(services.diagnostics()));
-  }
-
-  @Override
-  public CompletableFuture<QuorumResult> arbitrationWinner(Wait wait) {
-    return asked(() -> quorum.winner(wait));
-  }
-
-  @Override
-  public CompletableFuture<QuorumResult> setQuorumOwner(int node, Wait wait) {
-    return asked(() -> quorum.set(node, wait));
-  }
-
-  @Override
-  public CompletableFuture<QuorumResult> giveUpQuorum(Wait wait) {
-    return asked(() -> quorum.giveUp(wait));
-  }
-
-  @Override
-  public Lease lease() {
-    return lease;
-  }
-
-  @Override
-  public Standing standing() {
-    Invariant.check(seat != null, "node %d is not in the view yet", settings.node());
-    return seat;
-  }
-
-  @Override
-  public Store store() {
-    Invariant.check(seat != null, "node %d is not in the view yet", settings.node());
-    return seat.link().store();
-  }
-
-  @Override
-  public void onViewChange(Runnable task) {
-    onLoop(() -> onViewChange.add(task));
-  }
-
-  @Override
-  public void close() {
+  /** Ends the session without leaving. */
+  void close() {
     lease.end();
-    onLoop(() -> {
-      if (phase == Phase.JOINING) {
-        joinFailed(new JoinResult.Transient("node " + settings.node() + " was closed"));
-      } else if (phase != Phase.OVER) {
-        over("closed");
-      }
-    });
+    if (phase == Phase.JOINING) {
+      joinFailed(new JoinResult.Transient("node " + settings.node() + " was closed"));
+    } else if (phase != Phase.OVER) {
+      over("closed");
+    }
   }
 }

@@ -37,7 +37,7 @@ public interface Membership extends AutoCloseable {
 
   /** A membership that has not joined yet. */
   static Membership of(MemberSettings settings, MemberPorts ports) {
-    return new ClusterMember(settings, ports);
+    return new LoopMembership(new ClusterMember(settings, ports));
   }
 
   /**

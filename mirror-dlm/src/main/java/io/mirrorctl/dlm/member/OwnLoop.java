@@ -20,8 +20,13 @@ final class OwnLoop implements Executor {
     this.bug = bug;
   }
 
-  boolean isCurrent() {
-    return loop.isCurrent();
+  /** Runs the task here and now if this is the loop, else as soon as it comes to it. */
+  void hop(Runnable task) {
+    if (loop.isCurrent()) {
+      run(task);
+    } else {
+      execute(task);
+    }
   }
 
   @Override

@@ -320,6 +320,6 @@ final class Seat implements Standing {
 
   @Override
   public void overturned(String found) {
-    member.onLoop(() -> member.findEnd(HaltCode.OVERTURNED, found));
+    loop.hop(() -> member.findEnd(HaltCode.OVERTURNED, found));
   }
 }
