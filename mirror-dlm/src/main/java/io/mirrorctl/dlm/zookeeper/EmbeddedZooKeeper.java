@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * <p>There is no user and no TLS: everybody who reaches the port may do everything, so it listens
  * on the loopback address unless told otherwise.
  *
+ * <p>For the whole process it turns ZooKeeper's admin server off, and keeps ZooKeeper from ending
+ * the process when a disk fails: {@link #ended} tells.
+ *
  * <p>Threading: start and close block; safe from any thread.
  */
 public final class EmbeddedZooKeeper implements AutoCloseable {

@@ -383,6 +383,32 @@ public abstract class StoreContract {
   }
 
   @Test
+  void aClosedWatchTellsNothingMoreAlsoOfWhatIsUnderWay() {
+    Peer a = peer();
+    Peer b = peer();
+    done(b, create("/n"));
+    var told = new CopyOnWriteArrayList<Change>();
+    var watch = new CompletableFuture<Watch>();
+    answer(
+        b.store()
+            .watch(
+                "/n",
+                WatchDepth.ENTRY,
+                change -> {
+                  told.add(change);
+                  watch.join().close();
+                })
+            .thenAccept(watch::complete));
+    var puts = new ArrayList<CompletableFuture<CommitResult>>();
+    for (int i = 0; i < 50; i++) {
+      puts.add(a.store().commit(List.of(new Put("/n", ONE, i))));
+    }
+    puts.forEach(this::answer);
+    catchUp(b);
+    assertThat(told).hasSize(1);
+  }
+
+  @Test
   void aPathCanBeWatchedAgainAfterItsLastWatchWasClosed() {
     Peer a = peer();
     done(a, create("/a"));

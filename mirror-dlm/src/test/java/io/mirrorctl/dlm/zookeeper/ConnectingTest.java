@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.zookeeper;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.CommitResult;
@@ -250,10 +251,13 @@ class ConnectingTest {
 
   @Test
   void aConnectionThatIsNoLongerWantedIsClosedAgain() {
+    TcpProxy proxy = sessions.also(new TcpProxy(server.connectString()));
     CompletableFuture<ZooKeeperStore> unwanted =
-        ZooKeeperStore.connect(options(), sessions.loop("unwanted"));
+        ZooKeeperStore.connect(
+            ZooKeeperOptions.of(proxy.connectString(), root), sessions.loop("unwanted"));
     unwanted.cancel(false);
-    ZooKeeperStore store = sessions.connect(options());
-    assertThat(store.children("/").join()).isEmpty();
+    await()
+        .atMost(Duration.ofSeconds(PATIENCE_SECONDS))
+        .until(() -> proxy.connections() > 0 && !proxy.isUsed());
   }
 }

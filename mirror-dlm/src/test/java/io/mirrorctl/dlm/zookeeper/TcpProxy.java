@@ -11,6 +11,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** Stands between a client and a ZooKeeper server, and can break what passes. */
 public final class TcpProxy implements AutoCloseable {
@@ -27,6 +28,7 @@ public final class TcpProxy implements AutoCloseable {
   private final InetSocketAddress target;
   private final ServerSocket listener;
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger connections = new AtomicInteger();
   private volatile boolean cut;
   private volatile Fault fault = Fault.NONE;
 
@@ -69,6 +71,11 @@ public final class TcpProxy implements AutoCloseable {
     fault = Fault.LOSE_NEXT_ANSWER;
   }
 
+  /** How many connections there have been. */
+  public int connections() {
+    return connections.get();
+  }
+
   /** Whether a client is connected through it. */
   public boolean isUsed() {
     return !sockets.isEmpty();
@@ -93,6 +100,7 @@ public final class TcpProxy implements AutoCloseable {
     var server = new Socket();
     sockets.add(client);
     sockets.add(server);
+    connections.incrementAndGet();
     try {
       server.connect(target);
     } catch (IOException e) {

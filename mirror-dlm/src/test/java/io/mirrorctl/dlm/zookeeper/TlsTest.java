@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A server that speaks TLS only and wants to see the client's certificate. */
 class TlsTest {
-  private static final Duration GIVE_UP = Duration.ofSeconds(5);
+  private static final Duration GIVE_UP = Duration.ofSeconds(2);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @TempDir static Path directory;

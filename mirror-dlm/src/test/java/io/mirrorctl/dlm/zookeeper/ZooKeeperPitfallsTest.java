@@ -214,6 +214,22 @@ class ZooKeeperPitfallsTest {
   }
 
   @Test
+  void z9AReconnectionIsToldOnTheAnswerOfACommitOfItsOwn() {
+    done(store, create("/n", Op.Life.PERSISTENT));
+    long before = order(other);
+    assertThat(order(other)).isEqualTo(before + 1);
+    cutUntilSuspended();
+    proxy.restore();
+    awaitEvent(SessionEvent.RECONNECTED);
+    assertThat(order(other)).isEqualTo(before + 3);
+  }
+
+  private static long order(ZooKeeperStore store) {
+    CommitResult result = answer(store.commit(List.of(new Op.Check("/n", 0))));
+    return ((CommitResult.Committed) result).order();
+  }
+
+  @Test
   void z10ABlockedCallbackDoesNotEndTheSession() throws InterruptedException {
     done(store, create("/n", Op.Life.PERSISTENT), create("/mine", Op.Life.EPHEMERAL));
     var blocked = new CountDownLatch(1);
