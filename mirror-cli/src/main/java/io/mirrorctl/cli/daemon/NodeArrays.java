@@ -75,8 +75,10 @@ final class NodeArrays {
         throw ArrayException.failed(
             "%s is assembled already; stop it first".formatted(request.array()));
       }
-      for (String disk : request.disks()) {
-        checkNotRunning(disk);
+      if (!request.readOnly()) {
+        for (String disk : request.disks()) {
+          checkNotRunning(disk);
+        }
       }
       NodeArray array = new NodeArray(request.array(), start(request));
       exports.add(array.name(), array.mirror().device(), "mirrorctl array " + array.name());

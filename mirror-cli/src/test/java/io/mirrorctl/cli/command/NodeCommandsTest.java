@@ -577,6 +577,8 @@ class NodeCommandsTest {
 
     assertThat(rig.run("assemble", "x", disks.get(0)).err())
         .contains(disks.get(0) + " is in array m, which this node runs");
+    done("assemble", "look", disks.get(0), disks.get(1), "--readonly");
+    done("stop", "look");
     assertThat(rig.run("fail", "m", other).err()).startsWith("mirrorctl: m: " + other);
     assertThat(rig.run("assemble", "x", other).err()).startsWith("mirrorctl: x: " + other);
     Cli.Run smaller = rig.run("grow", "m", "--size", "1M");
