@@ -4,10 +4,13 @@ import static io.mirrorctl.it.MemberFiles.mirrorctl;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.common.net.HostAndPort;
+import io.mirrorctl.cli.command.Mirrorctl;
 import io.mirrorctl.cli.daemon.ArrayDetail;
 import io.mirrorctl.cli.daemon.NodeClient;
 import io.mirrorctl.cli.daemon.NodeRequest;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,10 +68,18 @@ class TlsIT {
     return "nbds://localhost:%d/m".formatted(port);
   }
 
+  /** A command, in this process as the launcher would run it in another. */
   private static Tool.Output command(List<Object> tlsOptions, Object... words) {
-    var all = new ArrayList<Object>(List.of(words));
-    all.addAll(tlsOptions);
-    return mirrorctl(all.toArray()).runToAnyEnd();
+    List<String> all =
+        Stream.concat(Stream.of(words), tlsOptions.stream()).map(Object::toString).toList();
+    var out = new StringWriter();
+    var err = new StringWriter();
+    int status =
+        Mirrorctl.commandLine()
+            .setOut(new PrintWriter(out))
+            .setErr(new PrintWriter(err))
+            .execute(all.toArray(String[]::new));
+    return new Tool.Output(all, status, out.toString(), err.toString());
   }
 
   private Path random(String name, long bytes) throws IOException {
@@ -93,10 +105,11 @@ class TlsIT {
     String anonymous = uri(server) + "?tls-certificates=" + tls.anonymous();
     assertThat(Tool.of("nbdinfo", anonymous).runToAnyEnd().status()).isNotZero();
     String plain = uri(server).replace("nbds:", "nbd:");
-    assertThat(Tool.of("nbdinfo", plain).runToAnyEnd())
+    assertThat(Tool.of("nbdinfo", "--size", plain).runToAnyEnd())
         .satisfies(run -> {
           assertThat(run.status()).isNotZero();
           assertThat(run.out()).isEmpty();
+          assertThat(run.err()).contains("TLS");
         });
     String stranger =
         uri(server)
@@ -217,15 +230,17 @@ class TlsIT {
         "tls-hostname=NAME");
     assertRefused(command(trusting, "examine", url), 1, url, "certificate", "--disk-tls-cert");
     assertRefused(
-        command(
-            trusting,
-            "node",
-            "--name",
-            "n",
-            "--socket",
-            directory.resolve("n.sock"),
-            "--assemble",
-            "m=" + url),
+        mirrorctl(
+                "node",
+                "--name",
+                "n",
+                "--socket",
+                directory.resolve("n.sock"),
+                "--assemble",
+                "m=" + url,
+                "--disk-tls-ca",
+                tls.authority())
+            .runToAnyEnd(),
         1,
         url,
         "certificate");
