@@ -3,6 +3,7 @@ package io.mirrorctl.cli.command;
 import io.mirrorctl.cli.daemon.NodeClient;
 import io.mirrorctl.cli.daemon.NodeEvent;
 import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.PlainText;
@@ -44,6 +45,12 @@ final class MonitorCommand extends NodeSubcommand {
             }
           },
           JsonNode.class);
+    } catch (NodeClient.NodeEnded e) {
+      throw new CommandException(
+          ExitCode.NO_NODE,
+          "the node at %s has ended, and with it what it had to tell; see its log if nobody stopped it"
+              .formatted(node.socket()),
+          e);
     }
     return ExitCode.DONE;
   }

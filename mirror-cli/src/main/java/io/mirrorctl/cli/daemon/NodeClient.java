@@ -33,6 +33,17 @@ public final class NodeClient {
     return socket;
   }
 
+  /** The node ended, or dropped this client, in the middle of a request. */
+  public static final class NodeEnded extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    NodeEnded(Path socket) {
+      super(
+          "the node at %s ended before it answered; see in its log why, and start it again"
+              .formatted(socket));
+    }
+  }
+
   /** Hears how a request comes along. */
   @FunctionalInterface
   public interface Progress<P> {
@@ -43,6 +54,7 @@ public final class NodeClient {
    * Asks the node for something whose answer has this type.
    *
    * @throws CommandException if no node answers, or with what the node says
+   * @throws NodeEnded if it does not come to an answer
    */
   public <T> T ask(NodeRequest request, Class<T> answer) throws IOException, InterruptedException {
     return ask(request, JsonNode.class, _ -> {}, answer);
@@ -75,9 +87,7 @@ public final class NodeClient {
               .formatted(socket, e.getOriginalMessage()),
           e);
     }
-    throw new IOException(
-        "the node at %s ended before it answered; see in its log why, and start it again"
-            .formatted(socket));
+    throw new NodeEnded(socket);
   }
 
   /** The arrays of the node. */

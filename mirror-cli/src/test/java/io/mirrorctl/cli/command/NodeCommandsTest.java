@@ -505,6 +505,8 @@ class NodeCommandsTest {
     Awaitility.await().until(() -> Files.readString(heard).contains("array-stopped"));
     rig.close();
     Cli.Run ended = monitor.get();
+    assertThat(ended.code()).isEqualTo(3);
+    assertThat(ended.err()).contains("the node at " + rig.socket() + " has ended");
 
     List<JsonNode> events = ended.out().lines().map(JsonMapper.shared()::readTree).toList();
     assertThat(events).extracting(event -> event.get("event").asString()).contains("array-stopped");
