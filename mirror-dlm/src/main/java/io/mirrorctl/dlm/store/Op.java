@@ -16,20 +16,34 @@ public sealed interface Op {
     if (ops.isEmpty()) {
       throw new IllegalArgumentException("a commit without parts");
     }
+    long size = 0;
     for (Op op : ops) {
       StorePath.entry(op.path());
-      int version =
+      Bytes data =
           switch (op) {
-            case Check check -> check.version;
-            case Create _ -> 0;
-            case Put put -> put.version;
-            case Delete delete -> delete.version;
+            case Check(var path, var version) -> nothing(path, version);
+            case Create(_, var content, _) -> content;
+            case Put(var path, var content, var version) -> {
+              nothing(path, version);
+              yield content;
+            }
+            case Delete(var path, var version) -> nothing(path, version);
           };
-      if (version < 0) {
-        throw new IllegalArgumentException("version %d of %s".formatted(version, op.path()));
-      }
+      size += Store.PART_BYTES + op.path().length() + data.size();
+    }
+    if (size > Store.COMMIT_BYTES) {
+      throw new IllegalArgumentException(
+          "a commit of %d parts and %d bytes on %s ...: at most %d"
+              .formatted(ops.size(), size, ops.getFirst().path(), Store.COMMIT_BYTES));
     }
     return List.copyOf(ops);
+  }
+
+  private static Bytes nothing(String path, int version) {
+    if (version < 0) {
+      throw new IllegalArgumentException("version %d of %s".formatted(version, path));
+    }
+    return Bytes.EMPTY;
   }
 
   /** Stands only if the entry has this version. */

@@ -24,6 +24,11 @@ import java.util.function.Consumer;
  * (that of one's own commit before the commit's own answer).
  */
 public interface Store extends AutoCloseable {
+  /** How large a commit may be: paths, data, and {@link #PART_BYTES} for each part. */
+  int COMMIT_BYTES = 1_000_000;
+
+  /** What a part of a commit counts besides its path and its data. */
+  int PART_BYTES = 200;
 
   /** Number of this session, never used again by the servers. */
   long sessionId();
@@ -53,7 +58,8 @@ public interface Store extends AutoCloseable {
    * between.
    *
    * @param ops at least one
-   * @throws IllegalArgumentException if there is none, or one has a negative version
+   * @throws IllegalArgumentException if there is none, one has a negative version, or all together
+   *     are larger than {@link #COMMIT_BYTES}
    */
   CompletableFuture<CommitResult> commit(List<Op> ops);
 

@@ -214,6 +214,27 @@ public abstract class StoreContract {
   }
 
   @Test
+  void aCommitMayBeLargeButNotLargerThanTheLimit() {
+    Peer a = peer();
+    Bytes half = Bytes.of(new byte[Store.COMMIT_BYTES / 2 - 300]);
+    done(a, new Create("/a", half, Life.PERSISTENT), new Create("/b", half, Life.PERSISTENT));
+    assertThat(entry(a, "/b").data()).isEqualTo(half);
+    Bytes more = Bytes.of(new byte[Store.COMMIT_BYTES]);
+    assertThatThrownBy(() -> a.store().commit(List.of(new Put("/a", more, 0))))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("at most " + Store.COMMIT_BYTES);
+    assertThatThrownBy(() ->
+            a.store()
+                .commit(
+                    IntStream.range(0, 5000)
+                        .mapToObj(i -> create("/" + i))
+                        .map(Op.class::cast)
+                        .toList()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("5000 parts");
+  }
+
+  @Test
   void commitsOfAllSessionsHaveOneOrderWhateverTheyAreMadeOf() {
     Peer a = peer();
     Peer b = peer();

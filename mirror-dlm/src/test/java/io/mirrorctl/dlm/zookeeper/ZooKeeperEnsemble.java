@@ -12,8 +12,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -26,6 +29,8 @@ public final class ZooKeeperEnsemble implements AutoCloseable {
   private static final int PORTS_EACH = 3;
   private static final Duration TICK = Duration.ofMillis(500);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final int LEAST_PORT = 15_000;
+  private static final int MOST_PORT = 32_000;
   private static final int SOCKET_MILLIS = 1000;
   private static final List<String> OPTIONS =
       List.of(
@@ -201,25 +206,20 @@ public final class ZooKeeperEnsemble implements AutoCloseable {
     }
   }
 
+  /**
+   * Below the range from which clients get their ports: a server that starts again needs its own.
+   */
   private static List<Integer> freePorts(int count) {
-    List<ServerSocket> sockets = new ArrayList<>();
-    try {
-      for (int i = 0; i < count; i++) {
-        sockets.add(new ServerSocket(0, 1, InetAddress.getLoopbackAddress()));
+    var random = new SplittableRandom();
+    Set<Integer> free = new LinkedHashSet<>();
+    while (free.size() < count) {
+      int port = random.nextInt(LEAST_PORT, MOST_PORT);
+      try (var _ = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+        free.add(port);
+      } catch (IOException _) {
+        // taken
       }
-      return sockets.stream().map(ServerSocket::getLocalPort).toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } finally {
-      sockets.forEach(ZooKeeperEnsemble::close);
     }
-  }
-
-  private static void close(ServerSocket socket) {
-    try {
-      socket.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return List.copyOf(free);
   }
 }
