@@ -24,6 +24,7 @@ import java.util.stream.Collectors;
  *       (invariant I4);
  *   <li>a stage begins when all members that take part have passed the one before, and their I/O is
  *       held from NEW_VIEW to RESUME;
+ *   <li>who was ejected can change nothing any more;
  *   <li>all are told the same, in the same order;
  *   <li>in the end nobody hangs: all questions are answered, all nodes are up (I9).
  * </ul>
@@ -76,7 +77,11 @@ final class MemberChecks {
         case Op.Put put -> {
           Paths.below(Paths.LEASES, put.path())
               .ifPresent(id ->
-                  check(sessions.get(id) == done.session(), "renewed by another process: " + id));
+                  check(
+                      sessions.get(id) == done.session(), "renewed by another process: " + id));
+          if (!put.path().equals(Paths.CLUSTER)) {
+            stands(done);
+          }
           if (put.path().equals(Paths.VIEW)) {
             changed(read(servers.peek(Paths.VIEW).orElseThrow()));
           }
@@ -84,6 +89,17 @@ final class MemberChecks {
         case Op.Check _, Op.Delete _ -> {}
       }
     }
+  }
+
+  /** Who was ejected can change nothing: each commit asks for its own member entry. */
+  private void stands(MemoryServers.Done done) {
+    check(
+        done.ops().stream()
+            .anyMatch(op ->
+                Paths.below(Paths.NODES, op.path())
+                    .filter(id -> sessions.getOrDefault(id, 0L) == done.session())
+                    .isPresent()),
+        "a commit that does not depend on its own member entry: " + done.ops());
   }
 
   private View read(Entry entry) {
