@@ -77,8 +77,7 @@ final class MemberChecks {
         case Op.Put put -> {
           Paths.below(Paths.LEASES, put.path())
               .ifPresent(id ->
-                  check(
-                      sessions.get(id) == done.session(), "renewed by another process: " + id));
+                  check(sessions.get(id) == done.session(), "renewed by another process: " + id));
           if (!put.path().equals(Paths.CLUSTER)) {
             stands(done);
           }

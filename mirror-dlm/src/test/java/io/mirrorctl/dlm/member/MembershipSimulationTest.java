@@ -34,7 +34,7 @@ class MembershipSimulationTest {
     if (one != null) {
       new MemberWorld(one).run();
     } else {
-      LongStream.range(0, Long.getLong("membership.seeds", 2_500))
+      LongStream.range(0, Long.getLong("membership.seeds", 2_000))
           .forEach(seed -> new MemberWorld(seed).run());
     }
   }
