@@ -50,6 +50,7 @@ final class LockWorker implements LockspaceListener {
   private boolean joining;
   private boolean working = true;
   private boolean over;
+  private boolean leaving;
   private boolean ended;
   private boolean serving;
   private int unserved;
@@ -77,6 +78,12 @@ final class LockWorker implements LockspaceListener {
     }
     lockspace = ours;
     home.entered(ours);
+    List<SlotState> slots = ours.view().slots();
+    for (int slot = 0; slot < slots.size(); slot++) {
+      if (slots.get(slot) instanceof SlotState.NeedsTakeover(int _, long _, long generation)) {
+        takeOver(slot, generation);
+      }
+    }
     for (String resource : LockSimulation.RESOURCES) {
       open(resource);
     }
@@ -267,6 +274,7 @@ final class LockWorker implements LockspaceListener {
   }
 
   private void leave() {
+    leaving = true;
     ended = true;
     over();
     var _ =
@@ -361,8 +369,18 @@ final class LockWorker implements LockspaceListener {
     return serving;
   }
 
-  boolean isEnded() {
-    return ended;
+  /** Whether this worker works no more, and is not on its way out by itself. */
+  boolean isHalted() {
+    return ended && !leaving;
+  }
+
+  /** Everybody does, at its own time, as with the bitmap of a dead node. */
+  private void takeOver(int slot, long generation) {
+    later(
+        Duration.ofSeconds(1),
+        () -> {
+          var _ = lockspace.takenOver(slot, generation, Set.of());
+        });
   }
 
   private void callback(String text, long generation) {
@@ -377,6 +395,7 @@ final class LockWorker implements LockspaceListener {
   @Override
   public void slot(int slot, int node, long generation) {
     callback("slot " + slot + " of node " + node, generation);
+    takeOver(slot, generation);
   }
 
   @Override
@@ -392,6 +411,9 @@ final class LockWorker implements LockspaceListener {
   @Override
   public void left(int slot, int node, boolean needsTakeover, long generation) {
     callback("left " + node + " in slot " + slot + " " + needsTakeover, generation);
+    if (needsTakeover) {
+      takeOver(slot, generation);
+    }
   }
 
   @Override
