@@ -37,9 +37,13 @@ final class LockRig {
   /** What is asked for. */
   Duration session = Duration.ofSeconds(10);
 
+  /** How late a node may hear that the cluster's view has changed. */
+  Duration slowestNews = Duration.ZERO;
+
   private final MemoryStore membership;
   private final Set<Long> view = new HashSet<>();
   private long nextIncarnation = 1;
+  private int nodeCount;
 
   LockRig(long seed) {
     simulation = new Simulation(seed);
@@ -50,9 +54,11 @@ final class LockRig {
 
   /** A node that is in the cluster, but in no lockspace. */
   RigNode node() {
-    RigNode node = new RigNode(this, nextIncarnation++, nodes.size());
-    nodes.add(node);
+    RigNode node = new RigNode(this, nodeCount++);
     node.enter();
+    // the next incarnation and the view that has it are told together
+    node.incarnation = nextIncarnation++;
+    nodes.add(node);
     view.add(node.incarnation());
     tellView();
     return node;
@@ -85,7 +91,13 @@ final class LockRig {
   private void tellView() {
     Set<Long> now = Set.copyOf(view);
     long next = nextIncarnation;
-    nodes.forEach(node -> node.node.loop().execute(() -> node.sees(now, next)));
+    for (RigNode node : nodes) {
+      long late = simulation.random().nextLong(slowestNews.toNanos() + 1);
+      node.newsAt = Math.max(node.newsAt, simulation.nanos() + late);
+      simulation.after(
+          Duration.ofNanos(node.newsAt - simulation.nanos()),
+          () -> node.node.loop().execute(() -> node.sees(now, next)));
+    }
   }
 
   <T> T await(CompletableFuture<T> future) {
@@ -110,21 +122,21 @@ final class LockRig {
     boolean overturned;
 
     private final LockRig rig;
-    private final long incarnation;
+    private long incarnation;
     private final int number;
     private Set<Long> view = Set.of();
     private long nextIncarnation;
+    private long newsAt;
 
-    RigNode(LockRig rig, long incarnation, int number) {
+    RigNode(LockRig rig, int number) {
       this.rig = rig;
-      this.incarnation = incarnation;
       this.number = number;
-      node = rig.simulation.node("n" + number + "." + incarnation);
+      node = rig.simulation.node("n" + number);
       store = rig.servers.connect(node, rig.session);
     }
 
     private String path() {
-      return "/member-" + incarnation;
+      return "/member-" + number;
     }
 
     private void enter() {

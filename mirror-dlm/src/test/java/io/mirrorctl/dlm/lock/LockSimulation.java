@@ -39,6 +39,7 @@ final class LockSimulation {
     rig = new LockRig(seed);
     rig.between = between;
     rig.session = Duration.ofSeconds(3);
+    rig.slowestNews = Duration.ofMillis(200);
     random = rig.simulation.random();
   }
 
