@@ -3,6 +3,8 @@ package io.mirrorctl.dlm.lock;
 import io.mirrorctl.dlm.lock.LockRecord.Entry;
 import io.mirrorctl.dlm.lock.LockRecord.State;
 import io.mirrorctl.dlm.store.Bytes;
+import io.mirrorctl.dlm.store.StoreException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -18,6 +20,7 @@ final class HeldLock implements Lock {
   private volatile Optional<LockMode> granted = Optional.empty();
   private Optional<LockMode> told = Optional.empty();
   private Optional<Run> run = Optional.empty();
+  private final List<CompletableFuture<ValueBlock>> reads = new ArrayList<>();
   private boolean closed;
 
   HeldLock(LockspaceMember member, String resource, Optional<BlockingCallback> blocking) {
@@ -58,10 +61,20 @@ final class HeldLock implements Lock {
   public CompletableFuture<ValueBlock> read() {
     CompletableFuture<ValueBlock> value = new CompletableFuture<>();
     member.onLoop(() -> {
-      record.doubt();
-      record.read(() -> value.complete(record.content().value()));
+      if (closed || member.isEnded()) {
+        value.completeExceptionally(over());
+      } else {
+        reads.removeIf(CompletableFuture::isDone);
+        reads.add(value);
+        record.doubt();
+        record.read(() -> value.complete(record.content().value()));
+      }
     });
     return value;
+  }
+
+  private StoreException over() {
+    return new StoreException("lock %s of lockspace %s is over".formatted(resource, member.name()));
   }
 
   @Override
@@ -154,6 +167,7 @@ final class HeldLock implements Lock {
     closed = true;
     granted = Optional.empty();
     watching.drop();
+    reads.forEach(value -> value.completeExceptionally(over()));
   }
 
   private void changed() {

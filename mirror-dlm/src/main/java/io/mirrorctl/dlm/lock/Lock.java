@@ -44,7 +44,8 @@ public interface Lock {
 
   /**
    * Reads the value block as it is now, whatever this lock holds. Nothing but another lock that the
-   * caller holds keeps it from changing.
+   * caller holds keeps it from changing. Fails with {@link io.mirrorctl.dlm.store.StoreException}
+   * if the lock or this node's part in the lockspace is over first.
    */
   CompletableFuture<ValueBlock> read();
 

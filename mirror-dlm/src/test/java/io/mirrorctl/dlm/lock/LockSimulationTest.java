@@ -52,7 +52,7 @@ class LockSimulationTest {
 
   @Test
   void everyPromiseIsKeptInTenThousandLives() {
-    all(0, Long.getLong("mirrorctl.lock.seeds", 10_000));
+    all(Long.getLong("mirrorctl.lock.first", 0), Long.getLong("mirrorctl.lock.seeds", 10_000));
   }
 
   @ParameterizedTest

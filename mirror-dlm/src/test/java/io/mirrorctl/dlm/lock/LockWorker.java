@@ -274,6 +274,10 @@ final class LockWorker implements LockspaceListener {
   }
 
   private void leave() {
+    // what it holds may be given up before it dies on its way out
+    locks.keySet().stream()
+        .filter(resource -> !busy.contains(resource))
+        .forEach(resource -> history.accept(new What.Asked(resource, EnumSet.of(LockMode.NL), 0)));
     leaving = true;
     ended = true;
     over();

@@ -404,6 +404,25 @@ class LockspaceTest {
   }
 
   @Test
+  void aReadOfAValueShowsWhatOthersWroteOrEndsWithTheSession() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock ours = a.lockspace.lock("r");
+    Lock theirs = b.lockspace.lock("r");
+    b.grant(theirs, NL);
+    a.grant(ours, EX);
+    a.grant(ours, LockRequest.to(PW).writing(filled(4)));
+    assertThat(rig.await(theirs.read())).isEqualTo(new ValueBlock(filled(4), true));
+    b.node.cut();
+    var late = theirs.read();
+    rig.simulation.run(Duration.ofMinutes(1));
+    assertThat(late).isCompletedExceptionally();
+    var after = theirs.read();
+    rig.settle();
+    assertThat(after).isCompletedExceptionally();
+  }
+
+  @Test
   void anEjectedNodeCanChangeNothing() {
     rig.member();
     RigNode b = rig.member();
