@@ -1,7 +1,5 @@
 package io.mirrorctl.dlm.message;
 
-import static com.google.common.base.Preconditions.checkState;
-
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
@@ -69,8 +67,12 @@ final class OpenTransaction implements Transaction, Turn {
         delivery.complete(new Delivery.NotSent(state.end().get()));
         return;
       }
-      checkState(underWay.isEmpty(), "one message of a transaction at a time");
-      checkState(!ending, "the transaction has ended");
+      if (ending || underWay.isPresent()) {
+        delivery.completeExceptionally(
+            new IllegalStateException(
+                ending ? "the transaction has ended" : "a message of it is under way"));
+        return;
+      }
       ending = last;
       underWay = Optional.of(delivery);
       whenIdle(() -> sending.publish(message, last, delivered -> delivered(delivered)));
@@ -90,7 +92,6 @@ final class OpenTransaction implements Transaction, Turn {
       if (state.end().isPresent()) {
         ended.complete(null);
       } else if (!ending) {
-        checkState(underWay.isEmpty(), "a message of the transaction is under way");
         ending = true;
         whenIdle(sending::release);
       }

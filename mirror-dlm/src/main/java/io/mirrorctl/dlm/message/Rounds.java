@@ -199,14 +199,16 @@ final class Rounds {
 
   /** Members that say they cannot follow a fact are no members. */
   private void awaitGone(Map<Integer, String> refusals, Fact fact, Runnable next) {
-    if (refusals.isEmpty()) {
+    refusers.addAll(refusals.keySet());
+    refusers.retainAll(state.locks().members());
+    if (refusers.isEmpty()) {
       next.run();
       return;
     }
-    refusers.addAll(refusals.keySet());
     whenGone = Optional.of(next);
-    refusals.forEach((slot, reason) ->
-        state.listener().eject(slot, "cannot follow %s: %s".formatted(fact, reason)));
+    for (int slot : Set.copyOf(refusers)) {
+      state.listener().eject(slot, "cannot follow %s: %s".formatted(fact, refusals.get(slot)));
+    }
   }
 
   /** The member of the slot is out of the lockspace. */

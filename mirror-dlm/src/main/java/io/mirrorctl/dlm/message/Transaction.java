@@ -4,7 +4,8 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * Several messages of one node with no other node's between them: the node holds the token. One
- * message at a time. Callable from any thread; futures complete on the loop.
+ * message at a time: another one, or one after the end, fails with {@link IllegalStateException}.
+ * Callable from any thread; futures complete on the loop.
  */
 public interface Transaction {
   /**
@@ -22,6 +23,6 @@ public interface Transaction {
   /** The same as the last message, and {@link #end}: one commit less. */
   CompletableFuture<Delivery> finish(ClusterMessage message);
 
-  /** Releases the token. */
+  /** Releases the token, once the message under way has its outcome. */
   CompletableFuture<Void> end();
 }

@@ -206,6 +206,24 @@ abstract class BroadcastContract {
   }
 
   @Test
+  void aTransactionTakesOneMessageAtATimeAndNoneAfterItsEnd() {
+    var sender = world.joined();
+    var other = world.joined();
+    var transaction = ((Begun.Open) world.done(sender.channel.begin().outcome())).transaction();
+    var first = transaction.send(new ChangeCapacity(1));
+    var tooEarly = transaction.send(new ChangeCapacity(2));
+    var ended = transaction.end();
+    var tooLate = transaction.finish(new ChangeCapacity(3));
+
+    assertThat(world.done(first)).isEqualTo(DELIVERED);
+    world.done(ended);
+    assertThat(tooEarly).isCompletedExceptionally();
+    assertThat(tooLate).isCompletedExceptionally();
+    assertThat(other.applied).hasSize(1);
+    world.settle();
+  }
+
+  @Test
   void aTransactionMayEndWithoutAWord() {
     var sender = world.joined();
     var other = world.joined();

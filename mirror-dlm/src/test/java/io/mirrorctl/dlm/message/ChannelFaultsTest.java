@@ -20,6 +20,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -153,7 +154,17 @@ class ChannelFaultsTest {
 
   @Test
   void anythingMayHappenToAnybodyAtAnyTime() {
-    for (long seed : seeds(3000)) {
+    anythingHappens(seeds(3000));
+  }
+
+  @Test
+  @Tag("nightly")
+  void anythingMayHappenForALongTime() {
+    anythingHappens(seeds(300_000));
+  }
+
+  private static void anythingHappens(List<Long> seeds) {
+    for (long seed : seeds) {
       var world = new PlainWorld(seed);
       var random = new SplittableRandom(seed);
       int first = 2 + random.nextInt(4);

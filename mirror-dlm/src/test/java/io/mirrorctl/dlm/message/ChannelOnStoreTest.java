@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -93,7 +94,17 @@ class ChannelOnStoreTest {
 
   @Test
   void anythingMayHappenToAnybodyAndItsStoreAtAnyTime() {
-    for (long seed : ChannelFaultsTest.seeds(400)) {
+    anythingHappens(ChannelFaultsTest.seeds(400));
+  }
+
+  @Test
+  @Tag("nightly")
+  void anythingMayHappenForALongTime() {
+    anythingHappens(ChannelFaultsTest.seeds(20_000));
+  }
+
+  private static void anythingHappens(List<Long> seeds) {
+    for (long seed : seeds) {
       var world = new StoreWorld(seed);
       var random = new SplittableRandom(seed);
       int first = 2 + random.nextInt(4);

@@ -186,7 +186,9 @@ abstract class World {
     @Override
     public void eject(int victim, String reason) {
       ejected.add(victim);
-      nodes.get(victim).kill();
+      if (victim < nodes.size()) {
+        nodes.get(victim).kill();
+      }
     }
 
     @Override
