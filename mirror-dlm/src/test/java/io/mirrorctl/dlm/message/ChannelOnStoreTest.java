@@ -65,7 +65,7 @@ class ChannelOnStoreTest {
 
   @Test
   void aFailingStoreDelaysOrEndsANodeAndTheOthersAgree() {
-    for (long seed : ChannelFaultsTest.seeds(6)) {
+    for (long seed : ChannelFaultsTest.seeds(4)) {
       for (Fault fault : Fault.values()) {
         for (int commit = 1; commit <= 10; commit++) {
           for (int victim = 0; victim < 3; victim++) {
@@ -94,7 +94,7 @@ class ChannelOnStoreTest {
 
   @Test
   void anythingMayHappenToAnybodyAndItsStoreAtAnyTime() {
-    anythingHappens(ChannelFaultsTest.seeds(400));
+    anythingHappens(ChannelFaultsTest.seeds(250));
   }
 
   @Test
