@@ -37,7 +37,7 @@ final class CuratorHandOver implements AutoCloseable {
           to.mutex().acquire();
           return System.nanoTime();
         });
-    Thread.sleep(10);
+    Thread.sleep(20);
     Future<Long> released =
         from.run(() -> {
           long begin = System.nanoTime();

@@ -68,13 +68,13 @@ final class Growth {
     Thread.sleep(IDLE_MILLIS);
     StoreCounts after = counts(nodes);
     out.printf(
-        "| %d | %d | %d | %d | %.1f | %.0f |%n",
+        "| %d | %d | %d | %d | %.1f | %s |%n",
         count,
         after.commits() - before.commits(),
         after.reads() - before.reads(),
         after.changes() - before.changes(),
         (watches() - watchesBefore) / (double) count,
-        (memory() - memoryBefore) / 1024.0 / count);
+        count < 8 ? "" : "%.0f".formatted((memory() - memoryBefore) / 1024.0 / count));
     nodes.forEach(BenchNode::close);
   }
 
@@ -95,13 +95,13 @@ final class Growth {
     Thread.sleep(IDLE_MILLIS);
     StoreCounts after = node.store.counts();
     out.printf(
-        "| %d | %d | %d | %d | %d | %.0f |%n",
+        "| %d | %d | %d | %d | %d | %s |%n",
         count,
         after.commits() - before.commits(),
         after.reads() - before.reads(),
         after.changes() - before.changes(),
         watches() - watchesBefore,
-        (memory() - memoryBefore) / (double) count);
+        count < 1000 ? "" : "%.0f".formatted((memory() - memoryBefore) / (double) count));
     node.close();
   }
 

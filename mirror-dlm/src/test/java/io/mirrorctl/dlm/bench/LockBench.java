@@ -14,7 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
@@ -141,17 +143,18 @@ public final class LockBench {
           mutex.release();
           return null;
         });
-    Lock heldByA = a.lockspace.lock("handed", _ -> {});
-    Lock heldByB = b.lockspace.lock("handed", _ -> {});
+    var wanted = new Semaphore(0);
+    Lock heldByA = a.lockspace.lock("handed", _ -> wanted.release());
+    Lock heldByB = b.lockspace.lock("handed", _ -> wanted.release());
     Lock deafA = a.lockspace.lock("deaf");
     Lock deafB = b.lockspace.lock("deaf");
     convert(heldByA, LockMode.EX);
     convert(heldByB, LockMode.NL);
-    var handOver = new HandOver(heldByA, heldByB);
+    var handOver = new HandOver(heldByA, heldByB, Optional.of(wanted));
     samples.add("hand-over", handOver::once);
     convert(deafA, LockMode.EX);
     convert(deafB, LockMode.NL);
-    var deaf = new HandOver(deafA, deafB);
+    var deaf = new HandOver(deafA, deafB, Optional.empty());
     samples.add("hand-over, holder without blocking callback", deaf::once);
     var mutexA = new InterProcessMutex(clientA, "/mutex-handed");
     var mutexB = new InterProcessMutex(clientB, "/mutex-handed");
@@ -198,17 +201,23 @@ public final class LockBench {
   private static final class HandOver {
     private Lock holder;
     private Lock waiter;
+    private final Optional<Semaphore> wanted;
 
-    HandOver(Lock holder, Lock waiter) {
+    HandOver(Lock holder, Lock waiter, Optional<Semaphore> wanted) {
       this.holder = holder;
       this.waiter = waiter;
+      this.wanted = wanted;
     }
 
     Long once() throws InterruptedException {
       CompletableFuture<Long> granted =
           waiter.convert(LockMode.EX).thenApply(_ -> System.nanoTime());
       // the request has to be in the queue, and both sides at rest, before the release
-      Thread.sleep(10);
+      if (wanted.isPresent()) {
+        wanted.get().acquire();
+      } else {
+        Thread.sleep(20);
+      }
       long begin = System.nanoTime();
       var released = holder.convert(LockMode.NL);
       long end = BenchNode.wait(granted);
