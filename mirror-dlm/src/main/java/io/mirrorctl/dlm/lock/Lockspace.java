@@ -62,8 +62,9 @@ public interface Lockspace {
   /**
    * Makes requests of several locks, each after the one before it was granted, in as few commits as
    * can be: all that can be granted at once are one commit, and in the same commit the first that
-   * must wait is queued; the rest follow when it is granted. A lock may have several steps. Ends
-   * with the first step that is not granted; what was granted before stays.
+   * must wait is queued; the rest follow when it is granted. More than 32 steps are several
+   * commits. A lock may have several steps. Ends with the first step that is not granted; what was
+   * granted before stays.
    *
    * <p>{@link Lock#cancel} of any of the locks ends the run. A step that is not as it should be, as
    * of a lock that has a request under way, fails the future with {@link IllegalStateException} or
@@ -81,6 +82,7 @@ public interface Lockspace {
    * @param generation in which the slot's last member went, as {@link LockspaceListener#slot} or
    *     {@link SlotState.NeedsTakeover} tells it: a slot that somebody else made free, and that was
    *     given out and lost again since, is left alone
+   * @param zeroed at most 32
    */
   CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed);
 

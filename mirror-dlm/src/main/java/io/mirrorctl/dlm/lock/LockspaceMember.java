@@ -190,6 +190,11 @@ final class LockspaceMember extends LoopTasks implements Lockspace {
   @Override
   public CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed) {
     zeroed.forEach(Paths::check);
+    Preconditions.checkArgument(
+        zeroed.size() <= Run.MOST_IN_ONE_COMMIT,
+        "at most %s value blocks fit into one commit, not %s",
+        Run.MOST_IN_ONE_COMMIT,
+        zeroed.size());
     Preconditions.checkElementIndex(slot, view.slots().size(), "slot");
     CompletableFuture<LeaveOutcome> outcome = new CompletableFuture<>();
     onLoop(() -> {

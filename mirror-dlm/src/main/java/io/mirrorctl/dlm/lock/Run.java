@@ -23,6 +23,9 @@ final class Run {
 
   private static final int MOST_WAIT_MILLIS = 16;
 
+  /** Full records of so many resources fit into one commit. */
+  static final int MOST_IN_ONE_COMMIT = 32;
+
   /**
    * One operation of one lock.
    *
@@ -101,7 +104,7 @@ final class Run {
       return;
     }
     List<HeldLock> unread =
-        works.subList(next, works.size()).stream()
+        nextWorks().stream()
             .map(Work::lock)
             .distinct()
             .filter(lock -> !lock.record().isFresh())
@@ -130,13 +133,16 @@ final class Run {
       end(new LockOutcome.Cancelled());
       return;
     }
-    Attempt attempt =
-        new Attempt(member, queued ? List.of(cancellation()) : works.subList(next, works.size()));
+    Attempt attempt = new Attempt(member, queued ? List.of(cancellation()) : nextWorks());
     if (attempt.isDone()) {
       settle(attempt);
     } else {
       commit(attempt);
     }
+  }
+
+  private List<Work> nextWorks() {
+    return works.subList(next, Math.min(works.size(), next + MOST_IN_ONE_COMMIT));
   }
 
   private Work cancellation() {
@@ -198,7 +204,13 @@ final class Run {
     queued = queued && attempt.last() == GrantQueue.Outcome.NOT_QUEUED;
     attempt.grants().forEach(this::granted);
     switch (attempt.last()) {
-      case GRANTED -> end(new LockOutcome.Granted(grants.getLast()));
+      case GRANTED -> {
+        if (next == works.size()) {
+          end(new LockOutcome.Granted(grants.getLast()));
+        } else {
+          start();
+        }
+      }
       case BUSY -> end(new LockOutcome.Busy());
       case DEADLOCK -> end(new LockOutcome.Deadlock());
       case CANCELLED -> end(new LockOutcome.Cancelled());

@@ -152,6 +152,26 @@ class LockspaceTest {
   }
 
   @Test
+  void aLongRunIsSeveralCommits() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock theirs = b.lockspace.lock("r70");
+    b.grant(theirs, EX);
+    List<Step> steps = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      steps.add(Step.to(a.lockspace.lock("r" + i), EX));
+    }
+    StoreCounts before = a.store.counts();
+    var run = a.lockspace.run(steps);
+    rig.settle();
+    assertThat(run).isNotDone();
+    assertThat(since(a, before).commits()).isEqualTo(3);
+    b.grant(theirs, NL);
+    assertThat(rig.await(run).grants()).hasSize(100);
+    assertThat(since(a, before).commits()).isEqualTo(4);
+  }
+
+  @Test
   void theHolderIsToldWhichModeIsWanted() {
     RigNode a = rig.member();
     RigNode b = rig.member();
