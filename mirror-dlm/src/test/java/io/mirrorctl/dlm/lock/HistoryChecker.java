@@ -178,6 +178,7 @@ final class HistoryChecker {
       Set<LockMode> theirs = believed(key);
       if (key.resource().equals(mine.resource())
           && !key.node().equals(mine.node())
+          && hasLease(key.node(), event.time())
           && ours.stream().noneMatch(a -> theirs.stream().anyMatch(b -> compatible(a, b)))) {
         complain(
             event,
