@@ -156,7 +156,7 @@ final class ServerProcess implements Closeable {
 
   /** Another signal, by name. */
   void signal(String name) throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+    new ProcessBuilder("sh", "-c", "kill -%s %d".formatted(name, process.pid())).start().waitFor();
   }
 
   private void waitForTheEnd() {

@@ -132,7 +132,9 @@ public final class ChildJvm implements AutoCloseable {
   private void signal(String name) {
     try {
       int code =
-          new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+          new ProcessBuilder("sh", "-c", "kill -%s %d".formatted(name, process.pid()))
+              .start()
+              .waitFor();
       if (code != 0) {
         throw new AssertionError("kill -%s %d: exit %d".formatted(name, process.pid(), code));
       }
