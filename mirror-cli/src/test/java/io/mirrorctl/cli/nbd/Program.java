@@ -70,6 +70,6 @@ final class Program {
   }
 
   private static String text(Path file) throws IOException {
-    return Files.readString(file, StandardCharsets.UTF_8).strip();
+    return new String(Files.readAllBytes(file), StandardCharsets.UTF_8).strip();
   }
 }
