@@ -181,11 +181,11 @@ final class NodeService {
     if (request.pause()) {
       sync.pause();
     }
-    if (request.resume()) {
-      sync.resume();
-    }
     if (request.cancel()) {
       sync.cancelScrub();
+    }
+    if (request.resume()) {
+      sync.resume();
     }
     return ArrayDetail.of(node, array);
   }
