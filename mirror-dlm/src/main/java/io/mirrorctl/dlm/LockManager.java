@@ -85,7 +85,7 @@ public final class LockManager implements AutoCloseable {
         joined = true;
         return manager;
       }
-      throw new IOException("node %d: %s".formatted(settings.node(), result.text()));
+      throw new IOException(result.text());
     } finally {
       if (!joined) {
         manager.end();

@@ -40,7 +40,7 @@ class RealNodesTest {
 
   @Test
   void everyPromiseIsKeptByRealNodes() throws InterruptedException {
-    run(Duration.ofSeconds(Long.getLong("mirrorctl.lock.seconds", 25)));
+    run(Duration.ofSeconds(Long.getLong("mirrorctl.lock.seconds", 60)));
   }
 
   @Tag("nightly")
