@@ -3,45 +3,95 @@ package io.mirrorctl.core.array;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What an array asks of the cluster it belongs to. An array that one node has for itself uses
  * {@link #singleNode} and knows no difference.
+ *
+ * <p>Threading: any thread but the cluster's own. Methods that throw may block.
  */
 public interface ClusterPort {
 
   /** The number of this node's own bitmap slot. */
   int slot();
 
+  /** Whether other nodes may have the array too: then its metadata is changed only by agreement. */
+  boolean isShared();
+
   /**
-   * Makes a change of the set of members on every node (decision D6): all nodes stop starting
-   * member I/O and drain what is in flight, {@link SetChange#commit} runs here, all nodes read what
-   * it wrote, and I/O runs again.
+   * The slots of the other nodes that have the array in use, or none. What it says stays true while
+   * the array is being assembled and inside {@link SetChange#commit}, as nobody can join then.
+   */
+  Set<Integer> otherSlots();
+
+  /**
+   * How often a slot has begun to wait for a takeover; negative while one waits. What was copied
+   * between two equal answers was copied while nobody died.
+   */
+  long deaths();
+
+  /**
+   * Makes a change of the set of members on every node (decision D6). When no other node can make
+   * one: ends at once if the change says that it {@link SetChange#isDone is done}; else all nodes
+   * stop starting member I/O and drain what is in flight, {@link SetChange#commit} runs here, all
+   * nodes read what it wrote, and I/O runs again.
+   *
+   * @throws IOException if the change was not begun, or {@link SetChange#commit} threw: this node's
+   *     part in the array is over then
    */
   void transact(SetChange change) throws IOException;
 
   /** Waits until this node is the only one that copies data; released by closing. */
   Permit beginResync() throws IOException, InterruptedException;
 
-  /** This node's part of a change. */
+  /** This node's part of a change. Called by one thread. */
   interface SetChange {
+    /** Whether there is nothing left to do, as another node has done it. */
+    boolean isDone();
+
+    /** What the superblocks will at least show when it is made. */
+    long events();
+
+    /** Numbers of the members that the change takes out because they failed. */
+    Set<Integer> failing();
+
     /** Stops this node's member I/O; returns when none is in flight. */
     void hold();
 
-    /** Makes the change durable on the members and takes it into use on this node. */
-    void commit() throws IOException;
+    /** Other nodes have found these members failing too; told between hold and commit. */
+    void alsoFailing(Set<Integer> numbers);
 
-    /** Lets this node's I/O run again; called also after a failed commit. */
+    /**
+     * Makes the change durable on the members and takes it into use on this node. If the change is
+     * not possible the set that was is made durable once more, with higher events, and the reason
+     * is kept for its caller.
+     *
+     * @throws IOException if the superblocks of the members cannot be made to agree
+     */
+    Committed commit() throws IOException;
+
+    /** Lets this node's I/O run again; called also if the change failed. */
     void resume();
   }
+
+  /**
+   * What the superblocks of all members in use show.
+   *
+   * @param source number of a member that has it
+   */
+  record Committed(long events, int source) {}
 
   /** The right to copy data between members. */
   interface Permit extends AutoCloseable {
     /**
      * Tells all nodes which ranges are being copied; returns when no other node writes there. The
-     * list replaces the earlier one.
+     * list replaces the earlier one, of which everything is flushed.
      */
     void announce(List<SectorRange> windows) throws IOException;
+
+    /** Whether somebody else waits for it: it is to be closed soon, and asked for again. */
+    boolean isWanted();
 
     @Override
     void close();

@@ -15,21 +15,24 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Contract: between {@link #hold} and {@link #resume} no pass is out. A pass is given back
  * before its owner waits for anything but the members it talks to.
  *
- * <p>Threading: any thread. Holds do not nest; one thread at a time changes the set.
+ * <p>Threading: any thread. Several may hold it at a time, each for its own reason: it is open when
+ * all of them have let go.
  */
 final class IoGate {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition open = lock.newCondition();
   private final Condition drained = lock.newCondition();
   private int passes;
-  private boolean held;
-  private volatile boolean closed;
+  private int holds;
+
+  /** Why no pass is given any more; null as long as there are. */
+  private volatile String closed;
 
   /** Takes a pass; waits while the gate is held. */
   void enter() throws IOException {
     lock.lock();
     try {
-      while (held && !closed) {
+      while (holds > 0 && closed == null) {
         open.await();
       }
       checkOpen();
@@ -44,8 +47,9 @@ final class IoGate {
 
   /** Throws if the gate was closed. */
   void checkOpen() throws DeviceException {
-    if (closed) {
-      throw new DeviceException(IoFailure.CLOSED, "the array is stopped");
+    String reason = closed;
+    if (reason != null) {
+      throw new DeviceException(IoFailure.CLOSED, reason);
     }
   }
 
@@ -65,8 +69,7 @@ final class IoGate {
   void hold() {
     lock.lock();
     try {
-      Invariant.check(!held, "the gate is held already");
-      held = true;
+      holds++;
       while (passes > 0) {
         drained.awaitUninterruptibly();
       }
@@ -78,7 +81,21 @@ final class IoGate {
   void resume() {
     lock.lock();
     try {
-      held = false;
+      Invariant.check(holds > 0, "the gate was let go twice");
+      holds--;
+      open.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** From now on {@link #enter} fails with this reason, if it did not before; returns at once. */
+  void fail(String reason) {
+    lock.lock();
+    try {
+      if (closed == null) {
+        closed = reason;
+      }
       open.signalAll();
     } finally {
       lock.unlock();
@@ -89,8 +106,7 @@ final class IoGate {
   void close() {
     lock.lock();
     try {
-      closed = true;
-      open.signalAll();
+      fail("the array is stopped");
       while (passes > 0) {
         drained.awaitUninterruptibly();
       }

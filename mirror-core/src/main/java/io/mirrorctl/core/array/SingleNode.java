@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 
 /** The cluster of one: nobody to ask, nobody to wait for. */
 final class SingleNode implements ClusterPort {
@@ -13,10 +14,28 @@ final class SingleNode implements ClusterPort {
   }
 
   @Override
+  public boolean isShared() {
+    return false;
+  }
+
+  @Override
+  public Set<Integer> otherSlots() {
+    return Set.of();
+  }
+
+  @Override
+  public long deaths() {
+    return 0;
+  }
+
+  @Override
   public void transact(SetChange change) throws IOException {
+    if (change.isDone()) {
+      return;
+    }
     change.hold();
     try {
-      change.commit();
+      var _ = change.commit();
     } finally {
       change.resume();
     }
@@ -27,6 +46,11 @@ final class SingleNode implements ClusterPort {
     return new Permit() {
       @Override
       public void announce(List<SectorRange> windows) {}
+
+      @Override
+      public boolean isWanted() {
+        return false;
+      }
 
       @Override
       public void close() {}

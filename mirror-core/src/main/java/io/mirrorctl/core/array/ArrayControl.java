@@ -1,0 +1,67 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.block.SectorRange;
+import java.io.IOException;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What the cluster asks of an array on this node, mostly because another node said so.
+ *
+ * <p>Threading: {@link #holdIo}, {@link #resumeIo} and {@link #halt} from any thread at any time;
+ * the others one at a time, in the order in which the messages came that ask for them. All may
+ * block, but not on anything that another node has to do first.
+ */
+public interface ArrayControl {
+
+  /**
+   * Another node is about to change the set of members: no member I/O begins from now on; returns
+   * when none is in flight.
+   *
+   * @param failing numbers of members that are being failed: nothing more is sent to them
+   * @return numbers of further members that fail on this node
+   */
+  Set<Integer> hold(Set<Integer> failing);
+
+  /**
+   * The change is durable: reads the superblocks and goes by them, and makes this node's slot
+   * durable on members that are new in the set.
+   *
+   * @param events what the superblocks show
+   * @throws IOException if this node cannot follow: it has to stop using the array
+   */
+  void settle(long events) throws IOException;
+
+  /** The change is made everywhere: I/O goes on, unless something else holds it. */
+  void resume();
+
+  /**
+   * After a node died in the middle of a change, between hold and resume on all nodes: reads all
+   * superblocks, and makes what the freshest says durable on all members with higher events.
+   */
+  ClusterPort.Committed agree() throws IOException;
+
+  /**
+   * The node of this slot copies these ranges from now on, in place of those it copied before, if
+   * any: no write begins there. Returns when none is in flight.
+   */
+  void suspend(int slot, List<SectorRange> windows);
+
+  /**
+   * Takes over the bits of a slot whose node can write no more: they are durable in this node's own
+   * slot before they are cleared there (decision D8), and their chunks are needed.
+   */
+  void adopt(int slot) throws IOException;
+
+  /** Holds all member I/O for the cluster's sake; returns when none is in flight. Nests. */
+  void holdIo();
+
+  /** Ends one {@link #holdIo}. */
+  void resumeIo();
+
+  /**
+   * This node's part in the array is over: requests in flight and to come fail, nothing more is
+   * written. Returns at once; the array is still to be closed.
+   */
+  void halt(String reason);
+}

@@ -1,0 +1,25 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.format.BitmapKind;
+import java.io.IOException;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * What the nodes that share an array must agree upon before any of them assembles it.
+ *
+ * @param uuid of the array
+ * @param kind of its bitmap; only arrays with a clustered one can be shared
+ * @param slots how many nodes can have it in use at a time; 0 without a clustered bitmap
+ * @param unit bytes in the largest sector of the members: the smallest request of a shared array
+ * @param chunkBytes what one bit of the bitmap stands for; 0 without one
+ */
+public record ArrayIdentity(UUID uuid, BitmapKind kind, int slots, int unit, long chunkBytes) {
+
+  /** Reads it from the members at hand, as an assembly of them would. */
+  public static ArrayIdentity read(List<? extends BlockDevice> devices) throws IOException {
+    return Assembly.read(devices, ArrayOptions.DEFAULT.withReadOnly(true).withRun(true), false)
+        .identity();
+  }
+}

@@ -1,0 +1,23 @@
+package io.mirrorctl.core.block;
+
+/**
+ * A node's permission to do member I/O, which runs out unless it is renewed in time (decision D4).
+ *
+ * <p>Threading: any thread, without a lock as long as the lease is valid.
+ */
+public interface IoLease {
+
+  /**
+   * Returns when I/O may be submitted, or the result of one be used; waits meanwhile. Not
+   * interruptible.
+   *
+   * @throws DeviceException of kind {@link IoFailure#CLOSED} when it never may again
+   */
+  void await() throws DeviceException;
+
+  /**
+   * A write came back when the lease was over for good, so it may have taken effect when others did
+   * not expect it any more.
+   */
+  void late(String device, SectorRange range);
+}

@@ -1,0 +1,121 @@
+package io.mirrorctl.core.block;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A member as a node of a cluster may use it: no request is submitted, and no result used, while
+ * the node's lease is not valid (decision D4, invariant I4). Every request of every kind, for data
+ * and metadata, asks the lease at the moment of submission and again when it has returned.
+ *
+ * <p>Failure: kind {@link IoFailure#CLOSED} once the lease is over for good, whatever became of the
+ * request.
+ */
+public final class LeasedDevice implements VolatileDevice {
+  private final BlockDevice device;
+  private final IoLease lease;
+
+  public LeasedDevice(BlockDevice device, IoLease lease) {
+    this.device = device;
+    this.lease = lease;
+  }
+
+  @Override
+  public String name() {
+    return device.name();
+  }
+
+  @Override
+  public long sizeBytes() {
+    return device.sizeBytes();
+  }
+
+  @Override
+  public long remeasure() throws IOException {
+    return device.remeasure();
+  }
+
+  @Override
+  public BlockSizes blockSizes() {
+    return device.blockSizes();
+  }
+
+  @Override
+  public Set<DeviceFeature> features() {
+    return device.features();
+  }
+
+  @Override
+  public void read(long offset, ByteBuffer into) throws IOException {
+    lease.await();
+    device.read(offset, into);
+    lease.await();
+  }
+
+  @Override
+  public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
+    int length = from.remaining();
+    changing(offset, length, () -> device.write(offset, from, options));
+  }
+
+  @Override
+  public void flush() throws IOException {
+    lease.await();
+    device.flush();
+    lease.await();
+  }
+
+  @Override
+  public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
+    changing(offset, length, () -> device.discard(offset, length, options));
+  }
+
+  @Override
+  public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
+    changing(offset, length, () -> device.writeZeroes(offset, length, options));
+  }
+
+  @Override
+  public List<Extent> extents(long offset, long length) throws IOException {
+    lease.await();
+    List<Extent> extents = device.extents(offset, length);
+    lease.await();
+    return extents;
+  }
+
+  @Override
+  public void acknowledgeLoss() {
+    if (device instanceof VolatileDevice volatileDevice) {
+      volatileDevice.acknowledgeLoss();
+    }
+  }
+
+  private interface Change {
+    void run() throws IOException;
+  }
+
+  private void changing(long offset, long length, Change change) throws IOException {
+    lease.await();
+    try {
+      change.run();
+    } finally {
+      afterChange(offset, length);
+    }
+  }
+
+  private void afterChange(long offset, long length) throws DeviceException {
+    try {
+      lease.await();
+    } catch (DeviceException e) {
+      lease.late(name(), SectorRange.coveringBytes(offset, length));
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    device.close();
+  }
+}
