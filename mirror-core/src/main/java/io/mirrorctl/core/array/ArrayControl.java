@@ -10,7 +10,7 @@ import java.util.Set;
  *
  * <p>Threading: {@link #holdIo}, {@link #resumeIo} and {@link #halt} from any thread at any time;
  * the others one at a time, in the order in which the messages came that ask for them. All may
- * block, but not on anything that another node has to do first.
+ * block; all but {@link #adopt} on this node's own I/O only.
  */
 public interface ArrayControl {
 
@@ -49,7 +49,8 @@ public interface ArrayControl {
 
   /**
    * Takes over the bits of a slot whose node can write no more: they are durable in this node's own
-   * slot before they are cleared there (decision D8), and their chunks are needed.
+   * slot before they are cleared there (decision D8), and their chunks are needed. May be called
+   * beside the others, and waits while a change of the members is under way.
    */
   void adopt(int slot) throws IOException;
 

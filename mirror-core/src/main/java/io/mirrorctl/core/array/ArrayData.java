@@ -285,7 +285,7 @@ final class ArrayData {
     bits.startWrite(range);
     boolean everywhere = false;
     try {
-      writes.acknowledgeable(operation);
+      writes.acknowledgeable(range, operation);
       everywhere = true;
     } catch (InterruptedIOException e) {
       throw e;

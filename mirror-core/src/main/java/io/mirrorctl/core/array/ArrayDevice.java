@@ -13,7 +13,10 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 
-/** An array as its clients see it: requests of any alignment, as one node has the array alone. */
+/**
+ * An array as its clients see it: requests of any alignment if one node has the array alone, of
+ * whole sectors of its members if it is shared.
+ */
 final class ArrayDevice implements BlockDevice {
   private static final int MAX_REQUEST_BYTES = 32 << 20;
   private static final int PREFERRED_BYTES = 4096;
@@ -23,10 +26,14 @@ final class ArrayDevice implements BlockDevice {
   private final BlockSizes sizes;
   private final boolean readOnly;
 
-  ArrayDevice(String name, ArrayData data, int unit, boolean readOnly) {
+  /**
+   * @param minimum bytes that every request is a multiple of
+   * @param unit bytes in the members' largest sector
+   */
+  ArrayDevice(String name, ArrayData data, int minimum, int unit, boolean readOnly) {
     this.name = name;
     this.data = data;
-    this.sizes = new BlockSizes(1, Math.max(unit, PREFERRED_BYTES), MAX_REQUEST_BYTES);
+    this.sizes = new BlockSizes(minimum, Math.max(unit, PREFERRED_BYTES), MAX_REQUEST_BYTES);
     this.readOnly = readOnly;
   }
 
@@ -65,6 +72,7 @@ final class ArrayDevice implements BlockDevice {
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
     checkLength(into.remaining());
+    checkWhole(offset, into.remaining());
     data.read(offset, into);
   }
 
@@ -72,6 +80,7 @@ final class ArrayDevice implements BlockDevice {
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
     checkWritable();
     checkLength(from.remaining());
+    checkWhole(offset, from.remaining());
     data.write(offset, from, options);
   }
 
@@ -85,12 +94,14 @@ final class ArrayDevice implements BlockDevice {
   @Override
   public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
     checkWritable();
+    checkWhole(offset, length);
     data.discard(offset, length, options);
   }
 
   @Override
   public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
     checkWritable();
+    checkWhole(offset, length);
     data.writeZeroes(offset, length, options);
   }
 
@@ -102,6 +113,16 @@ final class ArrayDevice implements BlockDevice {
   private void checkWritable() throws DeviceException {
     if (readOnly) {
       throw new DeviceException(IoFailure.READ_ONLY, name + " was assembled read-only");
+    }
+  }
+
+  /** To read, change and write a sector would undo what another node writes there (R21). */
+  private void checkWhole(long offset, long length) throws DeviceException {
+    if (((offset | length) & (sizes.minimum() - 1)) != 0) {
+      throw new DeviceException(
+          IoFailure.INVALID,
+          "%s: %d bytes at %d are not whole blocks of %d bytes"
+              .formatted(name, length, offset, sizes.minimum()));
     }
   }
 

@@ -19,7 +19,7 @@ public record ArrayIdentity(UUID uuid, BitmapKind kind, int slots, int unit, lon
 
   /** Reads it from the members at hand, as an assembly of them would. */
   public static ArrayIdentity read(List<? extends BlockDevice> devices) throws IOException {
-    return Assembly.read(devices, ArrayOptions.DEFAULT.withReadOnly(true).withRun(true), false)
-        .identity();
+    ArrayOptions looking = ArrayOptions.DEFAULT.withReadOnly(true).withRun(true);
+    return Assembly.read(devices, looking, ClusterPort.singleNode()).identity();
   }
 }

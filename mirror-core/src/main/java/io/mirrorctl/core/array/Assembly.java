@@ -19,6 +19,8 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
+import java.util.function.IntPredicate;
 
 /**
  * What the disks say when an array is assembled: who its members are, and the state of its bitmap.
@@ -33,6 +35,10 @@ final class Assembly {
   private final BitmapKind kind;
   private final MemberSet members;
   private final BitmapHeader header;
+
+  /** The slots whose bits are this node's affair. */
+  private final IntPredicate ours;
+
   private final boolean bitmapLost;
 
   private Assembly(
@@ -40,15 +46,21 @@ final class Assembly {
       BitmapKind kind,
       MemberSet members,
       BitmapHeader header,
+      IntPredicate ours,
       boolean bitmapLost) {
     this.plan = plan;
     this.kind = kind;
     this.members = members;
     this.header = header;
+    this.ours = ours;
     this.bitmapLost = bitmapLost;
   }
 
-  static Assembly read(List<? extends BlockDevice> devices, ArrayOptions options)
+  /**
+   * Reads the disks for the node of this port: alone it answers for all slots, beside others for
+   * its own. Without others to tell, a clustered array is refused unless the options say otherwise.
+   */
+  static Assembly read(List<? extends BlockDevice> devices, ArrayOptions options, ClusterPort port)
       throws IOException {
     List<Candidate> candidates = new ArrayList<>();
     for (BlockDevice device : devices) {
@@ -62,17 +74,27 @@ final class Assembly {
               .formatted(freshest.raidDisks(), MAX_MEMBERS));
     }
     BitmapKind kind = kind(plan);
-    if (kind == BitmapKind.CLUSTERED && !options.force() && !options.readOnly()) {
+    if (port.isShared() && kind != BitmapKind.CLUSTERED) {
+      throw ArrayException.failed(
+          "the array's bitmap is %s; only an array with a clustered one can be used by several nodes"
+              .formatted(kind.name().toLowerCase(Locale.ROOT)));
+    }
+    if (kind == BitmapKind.CLUSTERED
+        && !port.isShared()
+        && !options.force()
+        && !options.readOnly()) {
       throw ArrayException.refused(
           "the array is clustered and other nodes may be using it; --force takes it for this node"
               + " alone, which destroys data if another node writes to it meanwhile");
     }
     checkSupported(plan, kind, options.readOnly());
     BitmapHeader header = kind == BitmapKind.NONE ? null : headerOnDisk(plan);
+    boolean alone = port.otherSlots().isEmpty();
+    IntPredicate ours = slot -> alone || slot == port.slot();
     boolean lost =
-        kind != BitmapKind.NONE && (header == null || !everySlotIsUsable(plan, kind, header));
+        kind != BitmapKind.NONE && (header == null || !areUsable(ours, plan, kind, header));
     return new Assembly(
-        plan, kind, members(plan), header != null ? header : newHeader(plan, kind), lost);
+        plan, kind, members(plan), header != null ? header : newHeader(plan, kind), ours, lost);
   }
 
   /** Refuses what would have to be guessed, or would harm what newer programs wrote. */
@@ -174,12 +196,13 @@ final class Assembly {
   }
 
   /** The bits of a slot that no in-sync member can tell may be any. */
-  private static boolean everySlotIsUsable(
-      AssemblyPlan plan, BitmapKind kind, BitmapHeader header) {
+  private static boolean areUsable(
+      IntPredicate ours, AssemblyPlan plan, BitmapKind kind, BitmapHeader header) {
     for (int slot = 0; slot < header.slots(); slot++) {
       int number = slot;
-      if (plan.placed().stream()
-          .noneMatch(place -> place.isInSync() && isUsable(place.candidate(), number, kind))) {
+      if (ours.test(slot)
+          && plan.placed().stream()
+              .noneMatch(place -> place.isInSync() && isUsable(place.candidate(), number, kind))) {
         return false;
       }
     }
@@ -279,9 +302,18 @@ final class Assembly {
     return bitmapLost;
   }
 
+  ArrayIdentity identity() {
+    return new ArrayIdentity(
+        plan.freshest().setUuid(),
+        kind,
+        kind == BitmapKind.CLUSTERED ? header.nodes() : 0,
+        unit(),
+        kind == BitmapKind.NONE ? 0 : header.chunksize());
+  }
+
   /**
-   * Every bit of every slot that an in-sync member has; without a bitmap all that resync_offset
-   * does not vouch for.
+   * Every bit of this node's slots that an in-sync member has; without a bitmap all that
+   * resync_offset does not vouch for.
    */
   void loadBits(WriteIntentBitmap bitmap) throws IOException {
     if (kind == BitmapKind.NONE) {
@@ -305,7 +337,7 @@ final class Assembly {
 
   private void loadSlots(Candidate candidate, WriteIntentBitmap bitmap) throws IOException {
     for (int slot = 0; slot < slots(); slot++) {
-      if (isUsable(candidate, slot, kind)) {
+      if (ours.test(slot) && isUsable(candidate, slot, kind)) {
         loadSlot(candidate, slot, bitmap);
       }
     }
@@ -331,14 +363,14 @@ final class Assembly {
     bitmap.load(ByteBuffer.wrap(fitted));
   }
 
-  private int slots() {
+  int slots() {
     return kind == BitmapKind.CLUSTERED ? header.nodes() : 1;
   }
 
   /** This node's slot holds their bits durably: the other slots become empty (trap T8, D8). */
   void clearAdoptedSlots(MemberWrites writes, int own) throws IOException {
     for (int slot = 0; slot < slots(); slot++) {
-      if (slot != own) {
+      if (slot != own && ours.test(slot)) {
         clearSlot(writes, slot);
       }
     }

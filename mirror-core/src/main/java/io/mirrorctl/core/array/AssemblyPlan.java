@@ -155,7 +155,8 @@ record AssemblyPlan(
                 && !other.deviceUuid().equals(own.deviceUuid()));
   }
 
-  private static MemberState activeState(Superblock own) {
+  /** What a member that has a role says of its own data. */
+  static MemberState activeState(Superblock own) {
     boolean unfinished =
         own.has(Feature.RECOVERY_OFFSET)
             && Long.compareUnsigned(own.recoveryOffset(), own.size()) < 0;

@@ -86,7 +86,7 @@ public interface ClusterPort {
   interface Permit extends AutoCloseable {
     /**
      * Tells all nodes which ranges are being copied; returns when no other node writes there. The
-     * list replaces the earlier one, of which everything is flushed.
+     * list replaces the earlier one.
      */
     void announce(List<SectorRange> windows) throws IOException;
 

@@ -4,6 +4,7 @@ import static com.google.common.collect.ImmutableList.toImmutableList;
 
 import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.env.Invariant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
@@ -66,6 +67,13 @@ final class MemberSet {
   /** Members that take every write. */
   ImmutableList<Leg> receiving() {
     return receiving;
+  }
+
+  /** Members that take every write and did not in this earlier set. */
+  List<Leg> receivingFirst(MemberSet before) {
+    return receiving.stream()
+        .filter(leg -> before.find(leg.member()).filter(Leg::receives).isEmpty())
+        .toList();
   }
 
   /** Members that may be read. */

@@ -5,6 +5,7 @@ import static com.google.common.collect.ImmutableList.toImmutableList;
 import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.VolatileDevice;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
@@ -21,8 +22,12 @@ import java.util.function.Consumer;
  * in-sync member could do it, nobody is failed and the caller gets the error.
  */
 final class MemberWrites {
+  /** Of an operation that no window is in the way of. */
+  private static final SectorRange NOWHERE = new SectorRange(0, 0);
+
   private final Membership membership;
   private final IoGate gate;
+  private final SuspendList suspended;
   private final Env env;
   private final Consumer<ArrayEvent> events;
   private final Runnable afterLoss;
@@ -39,11 +44,13 @@ final class MemberWrites {
   MemberWrites(
       Membership membership,
       IoGate gate,
+      SuspendList suspended,
       Env env,
       Consumer<ArrayEvent> events,
       Runnable afterLoss) {
     this.membership = membership;
     this.gate = gate;
+    this.suspended = suspended;
     this.env = env;
     this.events = events;
     this.afterLoss = afterLoss;
@@ -54,7 +61,7 @@ final class MemberWrites {
    * receiving member. Fails once after the last in-sync member lost what was not yet flushed.
    */
   void flush() throws IOException {
-    flushing(() -> acknowledgeable(leg -> leg.member().flush()));
+    flushing(() -> acknowledgeable(NOWHERE, leg -> leg.member().flush()));
     if (lossUntold.getAndSet(false)) {
       throw new DeviceException(
           IoFailure.OTHER,
@@ -94,10 +101,12 @@ final class MemberWrites {
   /**
    * Returns when the operation is done on every receiving member and the loss of those that failed
    * is recorded, so that it may be acknowledged.
+   *
+   * @param range where it writes
    */
-  void acknowledgeable(Legs.LegOperation operation) throws IOException {
+  void acknowledgeable(SectorRange range, Legs.LegOperation operation) throws IOException {
     Set<Member> done = new HashSet<>(4);
-    while (attempt(operation, done) || membership.isUnsettled()) {
+    while (attempt(range, operation, done) || membership.isUnsettled()) {
       membership.awaitSettled();
     }
   }
@@ -107,7 +116,7 @@ final class MemberWrites {
     Set<Member> done = new HashSet<>(4);
     boolean again = true;
     while (again) {
-      again = attempt(operation, done);
+      again = attempt(NOWHERE, operation, done);
     }
   }
 
@@ -116,10 +125,11 @@ final class MemberWrites {
    *
    * @return whether another attempt is needed
    */
-  private boolean attempt(Legs.LegOperation operation, Set<Member> done) throws IOException {
+  private boolean attempt(SectorRange range, Legs.LegOperation operation, Set<Member> done)
+      throws IOException {
     List<Legs.Failure> failures;
     boolean survives;
-    gate.enter();
+    enter(range);
     try {
       List<Leg> targets = targets(done);
       if (targets.isEmpty()) {
@@ -135,6 +145,7 @@ final class MemberWrites {
               .map(Leg::member)
               .anyMatch(member -> done.contains(member) && !membership.isCondemned(member));
     } finally {
+      suspended.exit(range);
       gate.exit();
     }
     if (failures.isEmpty()) {
@@ -145,6 +156,16 @@ final class MemberWrites {
     }
     failures.forEach(this::lose);
     return true;
+  }
+
+  /** Waits for the gate or for a window with the pass of neither. */
+  private void enter(SectorRange range) throws IOException {
+    gate.enter();
+    while (!suspended.tryEnter(range)) {
+      gate.exit();
+      suspended.awaitFree(range);
+      gate.enter();
+    }
   }
 
   private ImmutableList<Leg> targets(Set<Member> done) {

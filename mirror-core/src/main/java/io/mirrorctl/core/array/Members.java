@@ -80,6 +80,7 @@ public final class Members {
    */
   public synchronized void add(BlockDevice device, boolean force) throws IOException {
     array.checkWritable();
+    array.checkAlone("adding a disk");
     checkUnknown(device);
     Optional<Candidate> former = formerMember(device);
     if (former.isPresent() && !force) {
@@ -106,6 +107,7 @@ public final class Members {
    */
   public synchronized void reAdd(BlockDevice device) throws IOException {
     array.checkWritable();
+    array.checkAlone("taking back a disk that it has let go of");
     checkUnknown(device);
     reAdd(
         formerMember(device)
@@ -119,6 +121,7 @@ public final class Members {
   public synchronized void replace(String oldDisk, BlockDevice device, boolean force)
       throws IOException {
     array.checkWritable();
+    array.checkAlone("replacing by a new disk");
     checkUnknown(device);
     checkReplaceable(find(oldDisk), oldDisk);
     Member member = newMember.prepare(device, force);
@@ -212,6 +215,7 @@ public final class Members {
    */
   public synchronized void growSize(long sectors, boolean force) throws IOException {
     array.checkWritable();
+    array.checkAlone("another size");
     long largest = largestSize();
     MemberSet set = membership.current();
     if (sectors > largest) {
@@ -301,6 +305,10 @@ public final class Members {
     array.change(now -> {
       if (vacantRole(now, role) != role) {
         throw ArrayException.failed("role " + role + " was taken meanwhile");
+      }
+      if (array.isShared()
+          && Candidate.read(candidate.device()).superblock().events() != own.events()) {
+        throw ArrayException.failed(candidate.disk() + " was changed by another node meanwhile");
       }
       MemberSet without = attached == null ? now : now.minus(attached);
       return without.plus(leg);

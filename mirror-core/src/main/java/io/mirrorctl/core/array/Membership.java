@@ -21,6 +21,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 
 /**
  * The current {@link MemberSet} and the one way to change it (decision D6, invariants I5 and I11).
@@ -42,8 +43,11 @@ final class Membership {
     /** Stores the events in this node's bitmap header; runs before I/O is held. */
     void prepare(long events) throws IOException;
 
-    /** Writes superblocks; answers with the members that could not be written. */
-    List<Legs.Failure> writeSuperblocks(MemberSet next);
+    /**
+     * Writes superblocks, and before them what members that begin to receive have to hold; answers
+     * with the members that could not be written.
+     */
+    List<Legs.Failure> writeSuperblocks(MemberSet before, MemberSet next);
 
     /**
      * The set was switched; I/O is still held.
@@ -76,7 +80,7 @@ final class Membership {
   private MemberSet proposed;
 
   /** The highest events that any superblock may have; used by one change at a time. */
-  private long newestEvents;
+  private volatile long newestEvents;
 
   private final AtomicLong losses = new AtomicLong();
 
@@ -181,7 +185,16 @@ final class Membership {
 
   /** Makes one change; returns when it is durable and in use. Not to be called with a pass out. */
   MemberSet change(Step step) throws IOException {
-    FutureTask<MemberSet> task = new FutureTask<>(() -> transact(step));
+    return change(step, () -> false);
+  }
+
+  /**
+   * The same, unless there is nothing to do.
+   *
+   * @param isDone asked when nobody else can change anything
+   */
+  MemberSet change(Step step, BooleanSupplier isDone) throws IOException {
+    FutureTask<MemberSet> task = new FutureTask<>(() -> transact(step, isDone));
     changes.execute(task);
     try {
       return Uninterruptibles.getUninterruptibly(task);
@@ -206,7 +219,7 @@ final class Membership {
       IOException failure = null;
       try {
         if (unsettled) {
-          transact(set -> set);
+          transact(set -> set, () -> !unsettled);
         }
       } catch (IOException e) {
         failure = e;
@@ -226,13 +239,13 @@ final class Membership {
   }
 
   /** A change that failed half-way is taken back: no superblock may go on telling of it. */
-  private MemberSet transact(Step step) throws IOException {
+  private MemberSet transact(Step step, BooleanSupplier isDone) throws IOException {
     try {
-      return commit(step);
+      return commit(step, isDone);
     } catch (IOException | RuntimeException | Error e) {
-      if (newestEvents > current.events()) {
+      if (!cluster.isShared() && newestEvents > current.events()) {
         try {
-          commit(set -> set);
+          commit(set -> set, () -> false);
         } catch (IOException notTakenBack) {
           e.addSuppressed(notTakenBack);
         }
@@ -241,11 +254,14 @@ final class Membership {
     }
   }
 
-  private MemberSet commit(Step step) throws IOException {
-    Commit commit = new Commit(step);
+  private MemberSet commit(Step step, BooleanSupplier isDone) throws IOException {
+    Commit commit = new Commit(step, isDone);
     while (!commit.done) {
-      durability.prepare(newestEvents + 1);
+      if (!cluster.isShared()) { // the bitmaps of nodes that share an array lag by design
+        durability.prepare(newestEvents + 1);
+      }
       cluster.transact(commit);
+      commit.throwFailure();
     }
     return current;
   }
@@ -253,10 +269,29 @@ final class Membership {
   /** One attempt after another to make a change, each with higher events. */
   private final class Commit implements ClusterPort.SetChange {
     private final Step step;
+    private final BooleanSupplier isDone;
     private boolean done;
+    private Throwable failure;
 
-    Commit(Step step) {
+    Commit(Step step, BooleanSupplier isDone) {
       this.step = step;
+      this.isDone = isDone;
+    }
+
+    @Override
+    public boolean isDone() {
+      done = isDone.getAsBoolean();
+      return done;
+    }
+
+    @Override
+    public long events() {
+      return newestEvents + 1;
+    }
+
+    @Override
+    public Set<Integer> failing() {
+      return condemnedNumbers();
     }
 
     @Override
@@ -265,48 +300,165 @@ final class Membership {
     }
 
     @Override
-    public void commit() throws IOException {
-      Map<Member, Verdict> recorded = new HashMap<>();
-      MemberSet before = current;
-      MemberSet next = propose(recorded);
-      List<Legs.Failure> failures;
-      try {
-        recorded.forEach(Membership::acknowledgeLoss);
-        newestEvents = next.events();
-        failures = durability.writeSuperblocks(next);
-        if (failures.isEmpty()) {
-          synchronized (condemnedLock) {
-            current = next;
-          }
-        }
-      } finally {
-        synchronized (condemnedLock) {
-          proposed = null;
-        }
-      }
-      if (!failures.isEmpty()) {
-        condemnAll(failures);
-        return;
-      }
-      durability.switched(before, next, incomplete(recorded));
-      settled(recorded);
-      done = true;
+    public void alsoFailing(Set<Integer> numbers) {
+      condemnNumbers(numbers);
     }
 
-    /** From here until the proposal is dropped its last in-sync member cannot be condemned. */
-    private MemberSet propose(Map<Member, Verdict> recorded) throws IOException {
-      synchronized (condemnedLock) {
-        recorded.putAll(condemned);
-        losses.addAndGet(incomplete(recorded).size());
-        MemberSet next = step.apply(without(current, recorded));
-        proposed = (fillsRoles ? fillRoles(next) : next).withEvents(newestEvents + 1);
-        return proposed;
+    @Override
+    public ClusterPort.Committed commit() throws IOException {
+      if (!cluster.isShared()) {
+        done = attempt(step);
+        return committed();
+      }
+      try {
+        makeDurable(step);
+      } catch (IOException | RuntimeException | Error e) {
+        failure = e;
+        if (newestEvents > current.events()) {
+          makeDurable(set -> set);
+        }
+      }
+      done = true;
+      return committed();
+    }
+
+    /** I/O is held on all nodes until the superblocks agree (invariant I5). */
+    private void makeDurable(Step wanted) throws IOException {
+      boolean agree = false;
+      while (!agree) {
+        agree = attempt(wanted);
+      }
+    }
+
+    void throwFailure() throws IOException {
+      switch (failure) {
+        case null -> {}
+        case IOException io -> throw io;
+        case RuntimeException bug -> throw bug;
+        case Error error -> throw error;
+        default -> throw new IllegalStateException(failure);
       }
     }
 
     @Override
     public void resume() {
       gate.resume();
+    }
+  }
+
+  /** Whether the change is durable and in use; if not, a member failed that is condemned now. */
+  private boolean attempt(Step step) throws IOException {
+    Map<Member, Verdict> recorded = new HashMap<>();
+    MemberSet before = current;
+    MemberSet next = propose(step, recorded);
+    List<Legs.Failure> failures;
+    try {
+      recorded.forEach(Membership::acknowledgeLoss);
+      newestEvents = next.events();
+      failures = durability.writeSuperblocks(before, next);
+      if (failures.isEmpty()) {
+        synchronized (condemnedLock) {
+          current = next;
+        }
+      }
+    } finally {
+      synchronized (condemnedLock) {
+        proposed = null;
+      }
+    }
+    if (!failures.isEmpty()) {
+      condemnAll(failures);
+      return false;
+    }
+    durability.switched(before, next, incomplete(recorded));
+    settled(recorded);
+    return true;
+  }
+
+  /** From here until the proposal is dropped its last in-sync member cannot be condemned. */
+  private MemberSet propose(Step step, Map<Member, Verdict> recorded) throws IOException {
+    synchronized (condemnedLock) {
+      recorded.putAll(condemned);
+      losses.addAndGet(incomplete(recorded).size());
+      MemberSet next = step.apply(without(current, recorded));
+      proposed = (fillsRoles ? fillRoles(next) : next).withEvents(newestEvents + 1);
+      return proposed;
+    }
+  }
+
+  private ClusterPort.Committed committed() {
+    return new ClusterPort.Committed(
+        current.events(), current.inSync().getFirst().member().devNumber());
+  }
+
+  /** Numbers of the members that are condemned for good. */
+  Set<Integer> condemnedNumbers() {
+    synchronized (condemnedLock) {
+      return condemned.entrySet().stream()
+          .filter(entry -> entry.getValue().next() instanceof MemberState.Faulty)
+          .map(entry -> entry.getKey().devNumber())
+          .collect(toImmutableSet());
+    }
+  }
+
+  /** Other nodes fail these members: who records it is not this node's affair. */
+  void condemnNumbers(Set<Integer> numbers) {
+    synchronized (condemnedLock) {
+      for (Leg leg : current.legs()) {
+        Member member = leg.member();
+        boolean isLast = leg.isInSync() && !othersRemain(current, member);
+        if (numbers.contains(member.devNumber()) && !leg.isFaulty() && !isLast) {
+          condemned.putIfAbsent(
+              member, new Verdict(new MemberState.Faulty("failed on another node")));
+          unsettled = true;
+        }
+      }
+    }
+  }
+
+  /** Another node has made a change, which the members' superblocks show. I/O is held. */
+  void adopt(MemberSet next) {
+    MemberSet before = current;
+    newestEvents = next.events();
+    synchronized (condemnedLock) {
+      current = next;
+      condemned.entrySet().removeIf(entry -> isRecorded(next, entry.getKey(), entry.getValue()));
+      boolean noneLeft =
+          next.inSync().stream().allMatch(leg -> condemned.containsKey(leg.member()));
+      if (noneLeft) { // the last ones are never failed: their errors go to the clients
+        next.inSync().forEach(leg -> condemned.remove(leg.member()));
+      }
+      unsettled = !condemned.isEmpty();
+      condemnedLock.notifyAll();
+    }
+    losses.incrementAndGet();
+    durability.switched(before, next, Set.of());
+  }
+
+  private static boolean isRecorded(MemberSet next, Member member, Verdict verdict) {
+    Leg leg = next.find(member).orElse(null);
+    if (leg == null || !leg.receives()) {
+      return true;
+    }
+    boolean lossRecorded = leg.isRecovering() && verdict.next() instanceof MemberState.Recovering;
+    if (lossRecorded) {
+      acknowledgeLoss(member, verdict);
+    }
+    return lossRecorded;
+  }
+
+  /** Makes the set as it is durable once more, with higher events. I/O is held everywhere. */
+  ClusterPort.Committed rewrite() throws IOException {
+    Commit commit = new Commit(set -> set, () -> false);
+    ClusterPort.Committed committed = commit.commit();
+    commit.throwFailure();
+    return committed;
+  }
+
+  /** Whoever is still condemned after another node's change is taken out by one of this node. */
+  void settleLeftOver() {
+    synchronized (condemnedLock) {
+      requestSettling();
     }
   }
 

@@ -15,6 +15,7 @@ import io.mirrorctl.core.format.Superblock;
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -36,6 +37,7 @@ public final class MirrorArray implements Closeable {
   private final ClusterPort cluster;
   private final IoGate gate = new IoGate();
   private final RangeLock ranges = new RangeLock();
+  private final SuspendList suspended;
   private final Superblocks superblocks;
   private final Membership membership;
   private final MemberWrites writes;
@@ -53,8 +55,9 @@ public final class MirrorArray implements Closeable {
 
   MirrorArray(String name, Assembly assembly, ArrayOptions options, ClusterPort cluster, Env env) {
     this.name = name;
-    this.options = options;
+    this.options = cluster.isShared() ? options.withReadPolicy(ReadPolicy.CLUSTERED) : options;
     this.cluster = cluster;
+    this.suspended = new SuspendList(cluster.isShared());
     this.kind = assembly.kind();
     this.notices = assembly.plan().notices();
     this.unit = assembly.unit();
@@ -64,7 +67,8 @@ public final class MirrorArray implements Closeable {
     this.membership =
         new Membership(assembly.members(), gate, cluster, new Switch(), !options.readOnly(), env);
     this.writes =
-        new MemberWrites(membership, gate, env, this::happened, () -> bitmap().markDirtyNeeded());
+        new MemberWrites(
+            membership, gate, suspended, env, this::happened, () -> bitmap().markDirtyNeeded());
     this.storage =
         new SlotStorage(
             writes,
@@ -74,7 +78,8 @@ public final class MirrorArray implements Closeable {
             kind == BitmapKind.NONE || options.readOnly());
     this.bitmap = new WriteIntentBitmap(assembly.geometry(), assembly.header(), storage, env);
     ReadRepair repair =
-        new ReadRepair(membership, gate, ranges, writes, buffers, options, this::happened);
+        new ReadRepair(
+            membership, gate, ranges, writes, cluster, buffers, this.options, this::happened);
     this.data =
         new ArrayData(
             membership,
@@ -83,14 +88,14 @@ public final class MirrorArray implements Closeable {
             writes,
             repair,
             this::bitmap,
-            options.readPolicy(),
+            this.options.readPolicy(),
             buffers,
             unit,
             this::happened,
             this::copyDue);
     RangeCopy copy =
         new RangeCopy(
-            membership, gate, ranges, writes, repair, options.readPolicy(), buffers, env.io());
+            membership, gate, ranges, writes, repair, this.options.readPolicy(), buffers, env.io());
     this.scrubbing =
         new Scrubbing(
             membership,
@@ -98,12 +103,12 @@ public final class MirrorArray implements Closeable {
             ranges,
             writes,
             repair,
-            options.readPolicy(),
+            this.options.readPolicy(),
             this::bitmap,
             buffers,
             env.io(),
             unit);
-    this.sync = new SyncWork(membership, writes, copy, storage, this::bitmap, unit);
+    this.sync = new SyncWork(membership, writes, copy, storage, this::bitmap, cluster, unit);
     this.members = new Members(membership, this, env);
     this.daemon = new BitmapDaemon(this::bitmap, env);
   }
@@ -121,7 +126,7 @@ public final class MirrorArray implements Closeable {
       Env env)
       throws IOException {
     try {
-      Assembly assembly = Assembly.read(devices, options);
+      Assembly assembly = Assembly.read(devices, options, cluster);
       MirrorArray array = new MirrorArray(name, assembly, options, cluster, env);
       array.start(assembly);
       return array;
@@ -136,15 +141,26 @@ public final class MirrorArray implements Closeable {
     if (options.readOnly()) {
       return;
     }
+    boolean saysWritten = assembly.plan().freshest().resyncOffset() == 0;
     superblocks.resyncOffset(0);
-    membership.change(set -> set);
+    if (cluster.otherSlots().isEmpty() || !saysWritten) {
+      membership.change(set -> set);
+    }
     bitmap.rewriteAll();
     if (assembly.isBitmapLost()) {
       bitmap.updateHeader(header -> header.toBuilder().state(0).build());
     }
     assembly.clearAdoptedSlots(writes, cluster.slot());
-    storage.ownAllSlots();
+    if (!cluster.isShared()) {
+      storage.ownAllSlots();
+    }
     daemon.start();
+  }
+
+  /** What the cluster asks of this array. */
+  public ArrayControl control() {
+    return new SharedControl(
+        membership, gate, suspended, superblocks, storage, this::bitmap, () -> sync().wake());
   }
 
   /** The name under which this node knows the array. */
@@ -159,7 +175,7 @@ public final class MirrorArray implements Closeable {
 
   /** The array as its clients see it; closing it does nothing. */
   public BlockDevice device() {
-    return new ArrayDevice(name, data, unit, options.readOnly());
+    return new ArrayDevice(name, data, cluster.isShared() ? unit : 1, unit, options.readOnly());
   }
 
   /** Adding, failing, removing, replacing and re-adding members; size. */
@@ -299,8 +315,18 @@ public final class MirrorArray implements Closeable {
     writes.flushReceivers();
     membership.awaitSettled();
     bitmap.flushClean();
-    superblocks.resyncOffset(offsetAtStop());
-    membership.change(set -> set);
+    if (cluster.isShared()) {
+      membership.change(this::asLastLeft, () -> !cluster.otherSlots().isEmpty());
+    } else {
+      superblocks.resyncOffset(offsetAtStop());
+      membership.change(set -> set);
+    }
+  }
+
+  /** A node that comes in between says again that the array may be written (decision D12). */
+  private MemberSet asLastLeft(MemberSet set) {
+    superblocks.resyncOffset(cluster.deaths() < 0 ? 0 : offsetAtStop());
+    return set;
   }
 
   /** Clean, or from where a resync has to begin (decision D12). */
@@ -342,6 +368,25 @@ public final class MirrorArray implements Closeable {
     return membership.change(step);
   }
 
+  /** The highest events at which any node has cleared a bit (trap T9). */
+  long eventsCleared() throws IOException {
+    long own = bitmap.header().eventsCleared();
+    return cluster.isShared() ? Math.max(own, storage.eventsClearedByOthers()) : own;
+  }
+
+  boolean isShared() {
+    return cluster.isShared();
+  }
+
+  /** Refuses what is not yet told to other nodes. */
+  void checkAlone(String what) throws ArrayException {
+    if (cluster.isShared()) {
+      throw ArrayException.failed(
+          "%s is shared by the nodes of a cluster; %s is not possible then in this release"
+              .formatted(name, what));
+    }
+  }
+
   void checkWritable() throws ArrayException {
     if (options.readOnly()) {
       throw ArrayException.failed(
@@ -358,8 +403,23 @@ public final class MirrorArray implements Closeable {
     }
 
     @Override
-    public List<Legs.Failure> writeSuperblocks(MemberSet next) {
-      return options.readOnly() ? List.of() : superblocks.write(next);
+    public List<Legs.Failure> writeSuperblocks(MemberSet before, MemberSet next) {
+      if (options.readOnly()) {
+        return List.of();
+      }
+      List<Legs.Failure> failures = introduce(before, next);
+      return failures.isEmpty() ? superblocks.write(next) : failures;
+    }
+
+    private List<Legs.Failure> introduce(MemberSet before, MemberSet next) {
+      if (!cluster.isShared()) {
+        return List.of(); // done when the recovery begins
+      }
+      Optional<Set<Integer>> inUse = Optional.of(cluster.otherSlots());
+      return next.receivingFirst(before).stream()
+          .flatMap(leg ->
+              Legs.attempt(leg, one -> storage.introduce(one.member(), bitmap, inUse)).stream())
+          .toList();
     }
 
     @Override
@@ -383,7 +443,7 @@ public final class MirrorArray implements Closeable {
       switch (leg.state()) {
         case MemberState.Spare _ -> {}
         case MemberState.Recovering recovering -> {
-          if (recovering.byBitmap()) {
+          if (recovering.byBitmap() && !cluster.isShared()) { // else by who copies, of all slots
             bitmap.markDirtyNeeded();
           }
           happened(new ArrayEvent.RecoveryStarted(disk, recovering.byBitmap()));

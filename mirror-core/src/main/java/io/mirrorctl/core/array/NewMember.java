@@ -110,8 +110,10 @@ final class NewMember {
     if (byBitmap) {
       adoptBits(candidate);
     }
-    writeSlots(found);
-    found.device().flush();
+    if (!array.isShared()) { // else each node writes its own when the change is made
+      writeSlots(found);
+      found.device().flush();
+    }
     return found;
   }
 
@@ -139,7 +141,7 @@ final class NewMember {
    * Whether every change since this disk was left behind still has its bit (trap T9), and it held
    * everything before.
    */
-  boolean isKnownToBitmap(Candidate candidate) {
+  boolean isKnownToBitmap(Candidate candidate) throws IOException {
     Superblock left = candidate.superblock();
     boolean wasInSync =
         !left.has(Feature.REPLACEMENT)
@@ -156,7 +158,7 @@ final class NewMember {
         && wasInSync
         && own
         && candidate.superblock().size() == array.memberSet().sizeSectors()
-        && candidate.superblock().events() >= bitmap.header().eventsCleared();
+        && candidate.superblock().events() >= array.eventsCleared();
   }
 
   /** What this disk had in flight when it was left behind is copied over too. */

@@ -6,8 +6,10 @@ import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.WriteOption;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -25,6 +27,7 @@ final class ReadRepair {
   private final IoGate gate;
   private final RangeLock ranges;
   private final MemberWrites writes;
+  private final ClusterPort cluster;
   private final AlignedBuffers buffers;
   private final ArrayOptions options;
   private final Consumer<ArrayEvent> events;
@@ -34,6 +37,7 @@ final class ReadRepair {
       IoGate gate,
       RangeLock ranges,
       MemberWrites writes,
+      ClusterPort cluster,
       AlignedBuffers buffers,
       ArrayOptions options,
       Consumer<ArrayEvent> events) {
@@ -41,6 +45,7 @@ final class ReadRepair {
     this.gate = gate;
     this.ranges = ranges;
     this.writes = writes;
+    this.cluster = cluster;
     this.buffers = buffers;
     this.options = options;
     this.events = events;
@@ -57,8 +62,16 @@ final class ReadRepair {
       readHeld(failure, offset, into);
       return;
     }
-    try (var _ = ranges.acquire(SectorRange.coveringBytes(offset, into.remaining()))) {
-      readHeld(failure, offset, into);
+    SectorRange range = SectorRange.coveringBytes(offset, into.remaining());
+    try (ClusterPort.Permit permit = cluster.beginResync()) {
+      permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
+      try (var _ = ranges.acquire(range)) {
+        readHeld(failure, offset, into);
+      }
+      permit.announce(List.of());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a read error waited to be repaired");
     }
   }
 

@@ -195,11 +195,13 @@ public final class Scrubbing {
     boolean everywhere = false;
     try {
       ByteBuffer good = images.get(source);
-      writes.acknowledgeable(leg -> {
-        if (leg.member() != source.member()) {
-          leg.member().write(range.startBytes(), good.duplicate(), WriteOption.NONE);
-        }
-      });
+      writes.acknowledgeable(
+          range,
+          leg -> {
+            if (leg.member() != source.member()) {
+              leg.member().write(range.startBytes(), good.duplicate(), WriteOption.NONE);
+            }
+          });
       everywhere = true;
     } finally {
       bitmap.get().endWrite(differing, everywhere);

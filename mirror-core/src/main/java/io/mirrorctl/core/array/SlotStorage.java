@@ -2,14 +2,20 @@ package io.mirrorctl.core.array;
 
 import io.mirrorctl.core.bitmap.BitmapPage;
 import io.mirrorctl.core.bitmap.BitmapStorage;
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapGeometry;
 import io.mirrorctl.core.format.BitmapHeader;
+import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * One slot's bitmap area on the members: every page goes to all members that receive writes, and is
@@ -106,6 +112,80 @@ final class SlotStorage implements BitmapStorage {
       }
     }
     member.flush();
+  }
+
+  /**
+   * Gives a member that begins to receive its copy of this node's slot, and of those of nobody if
+   * asked. I/O is held.
+   *
+   * @param inUse the slots of other nodes, which are theirs to write; empty if nothing else is to
+   *     be written
+   */
+  void introduce(Member member, WriteIntentBitmap bitmap, Optional<Set<Integer>> inUse)
+      throws IOException {
+    BitmapHeader own = bitmap.header();
+    BitmapArea area = area(member.superblock(), geometry, own.slots());
+    if (inUse.isPresent()) {
+      BitmapHeader vacant = own.toBuilder().events(0).eventsCleared(0).build();
+      for (int number = 0; number < own.slots(); number++) {
+        if (number != slot && !inUse.get().contains(number)) {
+          EmptySlot.write(member.device(), area, number, vacant);
+        }
+      }
+    }
+    bitmap.copyTo((index, image) ->
+        member.device().write(area.pageOffsetBytes(slot, index), image, WriteOption.NONE));
+    member.flush();
+  }
+
+  /**
+   * Adds the bits of another node's slot, as every in-sync member that can be read has them, to the
+   * bitmap.
+   */
+  void load(int other, WriteIntentBitmap bitmap) throws IOException {
+    IOException unread = null;
+    boolean loaded = false;
+    for (Leg leg : membership.current().inSync()) {
+      try {
+        Assembly.loadSlot(Candidate.read(leg.member().device()), other, bitmap);
+        loaded = true;
+      } catch (IOException e) {
+        unread = e;
+      }
+    }
+    if (!loaded) {
+      throw new DeviceException(
+          unread == null ? IoFailure.OTHER : DeviceException.kindOf(unread),
+          "bitmap slot %d cannot be read from any in-sync member".formatted(other),
+          unread);
+    }
+  }
+
+  /** The highest events_cleared of all slots of all in-sync members. */
+  long eventsClearedByOthers() throws IOException {
+    long cleared = 0;
+    for (Leg leg : membership.current().inSync()) {
+      for (BitmapHeaderRead read :
+          Candidate.read(leg.member().device()).metadata().bitmapHeaders()) {
+        if (read instanceof BitmapHeaderRead.Valid(BitmapHeader header)) {
+          cleared = Math.max(cleared, header.eventsCleared());
+        }
+      }
+    }
+    return cleared;
+  }
+
+  /** Empties another node's slot on every receiving member, durably. */
+  void clear(int other, BitmapHeader own) throws IOException {
+    BitmapHeader empty = own.toBuilder().events(0).build();
+    writes.toReceivers(leg -> {
+      EmptySlot.write(
+          leg.member().device(),
+          area(leg.member().superblock(), geometry, own.slots()),
+          other,
+          empty);
+      leg.member().flush();
+    });
   }
 
   /** Where the slots are on a member. */

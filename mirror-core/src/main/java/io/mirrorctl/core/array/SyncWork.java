@@ -39,6 +39,7 @@ public final class SyncWork {
   private final RangeCopy copy;
   private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
+  private final ClusterPort cluster;
   private final long unitSectors;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition passEnded = lock.newCondition();
@@ -59,12 +60,14 @@ public final class SyncWork {
       RangeCopy copy,
       SlotStorage storage,
       Supplier<WriteIntentBitmap> bitmap,
+      ClusterPort cluster,
       int unit) {
     this.membership = membership;
     this.writes = writes;
     this.copy = copy;
     this.storage = storage;
     this.bitmap = bitmap;
+    this.cluster = cluster;
     this.unitSectors = Math.max(1, unit / SectorRange.SECTOR_BYTES);
   }
 
@@ -93,24 +96,42 @@ public final class SyncWork {
   public Optional<Pass> begin() throws IOException {
     membership.awaitSettled();
     long losses = membership.losses();
+    long deaths = cluster.deaths();
     MemberSet set = membership.current();
     List<Leg> recovering = set.legs().stream().filter(Leg::isRecovering).toList();
-    if ((recovering.isEmpty() && isIdle()) || !take()) {
+    boolean tooEarly = deaths < 0 && !recovering.isEmpty(); // bits of the dead are not here yet
+    if ((recovering.isEmpty() && isIdle()) || tooEarly || !take()) {
       return Optional.empty();
     }
     boolean begun = false;
     try {
       if (!recovering.isEmpty()) {
-        storage.writeVacantSlots(bitmap.get().header());
-        bitmap.get().rewriteAll();
+        gather();
       }
       begun = true;
-      return Optional.of(new Pass(set, losses, recovering));
+      return Optional.of(new Pass(set, losses, deaths, recovering));
     } finally {
       if (!begun) {
         release();
       }
     }
+  }
+
+  /**
+   * Whoever fills a member copies what any node may have written without it or left half written:
+   * all bits of all slots (trap T9).
+   */
+  private void gather() throws IOException {
+    WriteIntentBitmap own = bitmap.get();
+    if (!cluster.isShared()) {
+      storage.writeVacantSlots(own.header());
+    } else {
+      for (int slot : cluster.otherSlots()) {
+        storage.load(slot, own);
+      }
+      own.markDirtyNeeded();
+    }
+    own.rewriteAll();
   }
 
   private boolean take() {
@@ -171,15 +192,17 @@ public final class SyncWork {
   public final class Pass {
     private final MemberSet set;
     private final long losses;
+    private final long deaths;
     private final List<Leg> filling;
     private final long fillFrom;
     private final long sizeSectors;
     private long openChunk = -1;
     private boolean openNeeded;
 
-    private Pass(MemberSet set, long losses, List<Leg> recovering) {
+    private Pass(MemberSet set, long losses, long deaths, List<Leg> recovering) {
       this.set = set;
       this.losses = losses;
+      this.deaths = deaths;
       this.filling = recovering.stream().filter(leg -> !recoveryOf(leg).byBitmap()).toList();
       this.fillFrom =
           filling.stream()
@@ -336,7 +359,10 @@ public final class SyncWork {
       }
       boolean[] activated = {false};
       membership.change(now -> {
-        activated[0] = sameLegs(now) && bitmap.get().neededChunks() == 0;
+        activated[0] =
+            sameLegs(now)
+                && bitmap.get().neededChunks() == 0
+                && cluster.deaths() == deaths; // else bits came up that were not copied
         return activated[0] ? activate(now, filled) : now;
       });
       return activated[0];

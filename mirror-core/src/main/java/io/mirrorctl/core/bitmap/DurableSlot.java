@@ -1,11 +1,14 @@
 package io.mirrorctl.core.bitmap;
 
+import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.BitmapHeaderCodec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
@@ -20,6 +23,11 @@ final class DurableSlot implements GroupCommit.Source {
 
   /** Pages whose image lost bits since it last went out. */
   private final BitSet cleared = new BitSet();
+
+  /** How often a member was given a copy, and how often it had been when a page was encoded. */
+  private int copies;
+
+  private final Map<Integer, Integer> encodedAfter = new HashMap<>();
 
   private volatile BitmapHeader header;
 
@@ -104,6 +112,24 @@ final class DurableSlot implements GroupCommit.Source {
     cleared.clear(bits.pages(), Math.max(bits.pages(), cleared.length()));
   }
 
+  /** Pages that are on their way now do not reach the new member: they count for nothing. */
+  void copyTo(WriteIntentBitmap.PageSink sink) throws IOException {
+    copies++;
+    ByteBuffer image = AlignedBuffers.shared().acquire(BitmapPage.BYTES);
+    try {
+      for (int page = 0; page < bits.pages(); page++) {
+        image.clear().put(new byte[BitmapPage.BYTES]).clear();
+        if (page == 0) {
+          BitmapHeaderCodec.encodeInto(image, header);
+        }
+        bits.copy(page, image);
+        sink.page(page, image.clear().limit(BitmapPage.BYTES));
+      }
+    } finally {
+      AlignedBuffers.shared().release(image);
+    }
+  }
+
   @Override
   public void encode(int page, ByteBuffer into) {
     if (page == 0) {
@@ -112,10 +138,15 @@ final class DurableSlot implements GroupCommit.Source {
     }
     bits.encode(page, into);
     cleared.clear(page);
+    encodedAfter.put(page, copies);
   }
 
   @Override
   public void landed(int page, ByteBuffer image) {
+    if (!encodedAfter.get(page).equals(copies)) {
+      commit.want(page);
+      return;
+    }
     if (page == 0) {
       durableHeader = encodedHeader;
     }

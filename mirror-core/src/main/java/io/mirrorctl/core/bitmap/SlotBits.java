@@ -155,6 +155,15 @@ final class SlotBits {
     }
   }
 
+  /** As {@link #encode}, with every bit that counts as durable, and only looking. */
+  void copy(int page, ByteBuffer into) {
+    into.order(LITTLE_ENDIAN);
+    int word = firstWord(page);
+    for (int at = offsetOf(word, page); word < endWord(page); word++, at += Long.BYTES) {
+      into.putLong(at, bits[word] | stable[word]);
+    }
+  }
+
   /** The image that {@link #encode} made is durable on all members. */
   void landed(int page, ByteBuffer image) {
     image.order(LITTLE_ENDIAN);

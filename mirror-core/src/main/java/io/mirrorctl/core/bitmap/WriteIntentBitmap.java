@@ -329,6 +329,29 @@ public final class WriteIntentBitmap {
   }
 
   /**
+   * Gives every page as it would be written now, bits that are not yet durable included: for a
+   * member that is to receive pages from now on. Pages that are on their way elsewhere reach it
+   * later.
+   *
+   * @param sink called with the lock held, so that no bit changes meanwhile; its buffer is used
+   *     again
+   */
+  public void copyTo(PageSink sink) throws IOException {
+    lock.lock();
+    try {
+      slot.copyTo(sink);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes a page. */
+  @FunctionalInterface
+  public interface PageSink {
+    void page(int index, ByteBuffer image) throws IOException;
+  }
+
+  /**
    * Gives the bitmap another size; the chunk must stay. Chunks that are new, in whole or in part,
    * become needed. Returns when all pages are durable, the header that tells the new size last. If
    * writing fails, the new size holds in memory; the call may be repeated, or another may take the

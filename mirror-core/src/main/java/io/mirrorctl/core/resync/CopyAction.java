@@ -74,7 +74,7 @@ final class CopyAction implements SyncThread.Action {
           checkpoint = position;
           checkpointAt = now;
         }
-        if (!goOn || !pass.isCurrent()) {
+        if (!goOn || !pass.isCurrent() || permit.isWanted()) {
           return false;
         }
       }

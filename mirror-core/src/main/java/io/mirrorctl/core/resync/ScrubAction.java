@@ -1,6 +1,7 @@
 package io.mirrorctl.core.resync;
 
 import com.google.common.collect.ImmutableList;
+import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.Mismatch;
 import io.mirrorctl.core.array.Scrubbing;
 import io.mirrorctl.core.block.SectorRange;
@@ -47,8 +48,18 @@ final class ScrubAction implements SyncThread.Action {
   }
 
   /** Goes on from where it was; empty if it made way for copying and has to be run again. */
-  Optional<ScrubReport> run() throws IOException, InterruptedException {
+  Optional<ScrubReport> run(ClusterPort.Permit permit) throws IOException, InterruptedException {
+    try {
+      return check(permit);
+    } finally {
+      permit.announce(List.of());
+    }
+  }
+
+  private Optional<ScrubReport> check(ClusterPort.Permit permit)
+      throws IOException, InterruptedException {
     for (List<SectorRange> batch = batch(); !batch.isEmpty(); batch = batch()) {
+      permit.announce(batch);
       Side.bySide(batch, range -> scrubbing.check(range, correction), env)
           .forEach(mismatches -> mismatches.forEach(this::add));
       position = Math.min(batch.getLast().end(), scrubbing.sizeSectors());
@@ -57,7 +68,7 @@ final class ScrubAction implements SyncThread.Action {
       if (!thread.rest(rest, true)) {
         return Optional.of(report(false));
       }
-      if (thread.isCopyWaiting()) {
+      if (thread.isCopyWaiting() || permit.isWanted()) {
         return Optional.empty();
       }
     }

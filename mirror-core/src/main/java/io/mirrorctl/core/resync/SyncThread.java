@@ -280,7 +280,7 @@ public final class SyncThread implements AutoCloseable {
       if (pass.isPresent()) {
         copy(new CopyAction(pass.get(), permit, new Pace(env, array::clientRequests), this, env));
       } else if (request != null) {
-        scrub(request);
+        scrub(request, permit);
       }
     } catch (IOException e) {
       failed("sync", e);
@@ -300,12 +300,12 @@ public final class SyncThread implements AutoCloseable {
     }
   }
 
-  private void scrub(ScrubRequest request) throws InterruptedException {
+  private void scrub(ScrubRequest request, ClusterPort.Permit permit) throws InterruptedException {
     ScrubAction action = request.action();
     begin(action, action.name());
     String outcome = "interrupted";
     try {
-      Optional<ScrubReport> report = action.run();
+      Optional<ScrubReport> report = action.run(permit);
       if (report.isPresent()) {
         outcome = report.get().complete() ? "done" : "interrupted";
         finished();

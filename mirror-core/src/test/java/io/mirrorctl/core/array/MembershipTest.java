@@ -55,7 +55,7 @@ class MembershipTest {
     public void prepare(long events) {}
 
     @Override
-    public List<Legs.Failure> writeSuperblocks(MemberSet next) {
+    public List<Legs.Failure> writeSuperblocks(MemberSet before, MemberSet next) {
       written.add(next);
       meanwhile.accept(next);
       return next.legs().stream()

@@ -1,0 +1,116 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.SectorRange;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+
+/** Does what other nodes' messages ask of an array. */
+final class SharedControl implements ArrayControl {
+  private final Membership membership;
+  private final IoGate gate;
+  private final SuspendList suspended;
+  private final Superblocks superblocks;
+  private final SlotStorage storage;
+  private final Supplier<WriteIntentBitmap> bitmap;
+  private final Runnable copyDue;
+
+  /**
+   * @param copyDue called when chunks have become needed
+   */
+  SharedControl(
+      Membership membership,
+      IoGate gate,
+      SuspendList suspended,
+      Superblocks superblocks,
+      SlotStorage storage,
+      Supplier<WriteIntentBitmap> bitmap,
+      Runnable copyDue) {
+    this.membership = membership;
+    this.gate = gate;
+    this.suspended = suspended;
+    this.superblocks = superblocks;
+    this.storage = storage;
+    this.bitmap = bitmap;
+    this.copyDue = copyDue;
+  }
+
+  @Override
+  public Set<Integer> hold(Set<Integer> failing) {
+    membership.condemnNumbers(failing);
+    gate.hold();
+    Set<Integer> further = new HashSet<>(membership.condemnedNumbers());
+    further.removeAll(failing);
+    return further;
+  }
+
+  @Override
+  public void settle(long events) throws IOException {
+    Settlement settlement = Settlement.read(membership.current());
+    if (settlement.events() < events) {
+      throw ArrayException.failed(
+          "another node wrote superblocks with events %d, here they show %d: these are not the same disks"
+              .formatted(events, settlement.events()));
+    }
+    goBy(settlement, settlement.set());
+  }
+
+  /** Every node has its slot on a member that begins to receive before I/O goes to it. */
+  private void goBy(Settlement settlement, MemberSet next) throws IOException {
+    MemberSet before = membership.current();
+    settlement.takeOver();
+    for (Leg leg : next.receivingFirst(before)) {
+      storage.introduce(leg.member(), bitmap.get(), Optional.empty());
+    }
+    membership.adopt(next);
+  }
+
+  @Override
+  public void resume() {
+    gate.resume();
+    membership.settleLeftOver();
+  }
+
+  @Override
+  public ClusterPort.Committed agree() throws IOException {
+    Settlement settlement = Settlement.read(membership.current());
+    MemberSet next = settlement.set();
+    superblocks.resyncOffset(settlement.resyncOffset());
+    goBy(settlement, next);
+    return membership.rewrite();
+  }
+
+  @Override
+  public void suspend(int slot, List<SectorRange> windows) {
+    suspended.suspend(slot, windows);
+  }
+
+  @Override
+  public void adopt(int slot) throws IOException {
+    WriteIntentBitmap own = bitmap.get();
+    storage.load(slot, own);
+    own.rewriteAll();
+    storage.clear(slot, own.header());
+    copyDue.run();
+  }
+
+  @Override
+  public void holdIo() {
+    gate.hold();
+  }
+
+  @Override
+  public void resumeIo() {
+    gate.resume();
+  }
+
+  @Override
+  public void halt(String reason) {
+    gate.fail(reason);
+    suspended.fail(reason);
+  }
+}
