@@ -45,6 +45,12 @@ public interface ClusterPort {
   /** Waits until this node is the only one that copies data; released by closing. */
   Permit beginResync() throws IOException, InterruptedException;
 
+  /**
+   * The same for something short that a client waits for: whoever has the permit for a resync sees
+   * it {@link Permit#isWanted wanted}.
+   */
+  Permit beginRepair() throws IOException, InterruptedException;
+
   /** This node's part of a change. Called by one thread. */
   interface SetChange {
     /** Whether there is nothing left to do, as another node has done it. */
@@ -90,7 +96,9 @@ public interface ClusterPort {
      */
     void announce(List<SectorRange> windows) throws IOException;
 
-    /** Whether somebody else waits for it: it is to be closed soon, and asked for again. */
+    /**
+     * Whether a repair on any node waits for it: a resync closes it soon, and asks for it again.
+     */
     boolean isWanted();
 
     @Override

@@ -63,7 +63,7 @@ final class ReadRepair {
       return;
     }
     SectorRange range = SectorRange.coveringBytes(offset, into.remaining());
-    try (ClusterPort.Permit permit = cluster.beginResync()) {
+    try (ClusterPort.Permit permit = cluster.beginRepair()) {
       permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
       try (var _ = ranges.acquire(range)) {
         readHeld(failure, offset, into);

@@ -20,7 +20,7 @@ final class SharedControl implements ArrayControl {
   private final Runnable copyDue;
 
   /**
-   * @param copyDue called when chunks have become needed
+   * @param copyDue called when there may be something to copy
    */
   SharedControl(
       Membership membership,
@@ -87,6 +87,9 @@ final class SharedControl implements ArrayControl {
   @Override
   public void suspend(int slot, List<SectorRange> windows) {
     suspended.suspend(slot, windows);
+    if (windows.isEmpty()) {
+      copyDue.run();
+    }
   }
 
   @Override

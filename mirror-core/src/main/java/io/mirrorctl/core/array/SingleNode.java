@@ -42,6 +42,11 @@ final class SingleNode implements ClusterPort {
   }
 
   @Override
+  public Permit beginRepair() {
+    return beginResync(); // the range lock keeps them apart
+  }
+
+  @Override
   public Permit beginResync() {
     return new Permit() {
       @Override

@@ -66,7 +66,8 @@ final class CopyAction implements SyncThread.Action {
             thread.rest(
                 pace.restAfter(
                     SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed()),
-                false);
+                false,
+                permit);
         long now = env.ticker().read();
         boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
         if (!goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS)) {

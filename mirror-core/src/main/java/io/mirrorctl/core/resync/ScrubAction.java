@@ -65,7 +65,7 @@ final class ScrubAction implements SyncThread.Action {
       position = Math.min(batch.getLast().end(), scrubbing.sizeSectors());
       long rest =
           pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
-      if (!thread.rest(rest, true)) {
+      if (!thread.rest(rest, true, permit)) {
         return Optional.of(report(false));
       }
       if (thread.isCopyWaiting() || permit.isWanted()) {

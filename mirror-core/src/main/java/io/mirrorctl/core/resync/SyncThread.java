@@ -29,6 +29,12 @@ public final class SyncThread implements AutoCloseable {
   /** A failed pass is tried again after this time, or when the members change. */
   private static final long RETRY_NANOS = TimeUnit.SECONDS.toNanos(30);
 
+  /** So often whoever rests looks whether the permit is wanted. */
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(200);
+
+  /** There is work that cannot begin yet: looked at again after this time, or when woken. */
+  private static final long NOT_YET_NANOS = TimeUnit.SECONDS.toNanos(1);
+
   private final MirrorArray array;
   private final ClusterPort cluster;
   private final Env env;
@@ -47,6 +53,9 @@ public final class SyncThread implements AutoCloseable {
   private ScrubRequest requested;
   private boolean scrubCancelled;
   private Action running;
+
+  /** The thread while it waits for other nodes; null else. */
+  private Thread waiting;
 
   /** Something the thread is doing. */
   interface Action {
@@ -164,7 +173,12 @@ public final class SyncThread implements AutoCloseable {
   /** Ends the action at a safe point, keeping how far it came, and the thread. */
   @Override
   public void close() {
-    update(() -> stopping = true);
+    update(() -> {
+      stopping = true;
+      if (waiting != null) {
+        waiting.interrupt();
+      }
+    });
     boolean interrupted = false;
     while (true) {
       try {
@@ -275,15 +289,44 @@ public final class SyncThread implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    try (ClusterPort.Permit permit = cluster.beginResync()) {
+    if (request == null && isDone()) {
+      return;
+    }
+    try (ClusterPort.Permit permit = permit()) {
       Optional<SyncWork.Pass> pass = copyDue ? array.sync().begin() : Optional.empty();
       if (pass.isPresent()) {
         copy(new CopyAction(pass.get(), permit, new Pace(env, array::clientRequests), this, env));
+      } else if (copyDue && !isDone()) {
+        restFor(NOT_YET_NANOS);
       } else if (request != null) {
         scrub(request, permit);
       }
     } catch (IOException e) {
       failed("sync", e);
+    }
+  }
+
+  /** Waits for other nodes to be done; {@link #close} ends it. */
+  private ClusterPort.Permit permit() throws IOException, InterruptedException {
+    lock.lock();
+    try {
+      if (stopping) {
+        throw new InterruptedException("stopped");
+      }
+      waiting = Thread.currentThread();
+    } finally {
+      lock.unlock();
+    }
+    try {
+      return cluster.beginResync();
+    } finally {
+      lock.lock();
+      try {
+        waiting = null;
+        var _ = Thread.interrupted(); // whoever stops it shows in the loop
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
@@ -339,29 +382,34 @@ public final class SyncThread implements AutoCloseable {
 
   private void failed(String what, IOException cause) {
     LOG.log(Level.WARNING, "{0} of {1} failed: {2}", what, array.name(), cause.getMessage());
+    restFor(RETRY_NANOS);
+  }
+
+  private void restFor(long nanos) {
     update(() -> {
       resting = true;
-      retryAt = env.ticker().read() + RETRY_NANOS;
+      retryAt = env.ticker().read() + nanos;
     });
   }
 
   /**
-   * Rests as long as the pace wants, and as long as the operator paused.
+   * Rests as long as the pace wants, and as long as the operator paused, unless a repair waits.
    *
    * @return false if the action is to end
    */
-  boolean rest(long nanos, boolean scrub) throws InterruptedException {
+  boolean rest(long nanos, boolean scrub, ClusterPort.Permit permit) throws InterruptedException {
     lock.lock();
     try {
       long left = nanos;
       SyncSpeed limits = speed;
       while (!isToEnd(scrub)
           && !array.sync().isHeld()
+          && !permit.isWanted()
           && (paused || (left > 0 && limits.equals(speed)))) {
         if (paused) {
-          changed.await();
+          var _ = changed.awaitNanos(LOOK_NANOS);
         } else {
-          left = changed.awaitNanos(left);
+          left -= LOOK_NANOS - changed.awaitNanos(Math.min(left, LOOK_NANOS));
         }
       }
       return !isToEnd(scrub);
