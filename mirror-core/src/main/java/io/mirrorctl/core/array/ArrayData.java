@@ -14,9 +14,12 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 
 /**
@@ -41,6 +44,10 @@ final class ArrayData {
   private final Consumer<ArrayEvent> events;
   private final Runnable copyDue;
   private final LongAdder requests = new LongAdder();
+
+  /** Rises when a write has left the members of unknown equality, before its range is let go. */
+  private final AtomicLong failedWrites = new AtomicLong();
+
   private volatile boolean refusing;
 
   /**
@@ -172,7 +179,7 @@ final class ArrayData {
         PIECE_BYTES,
         (at, piece) -> {
           try (var _ = ranges.acquire(SectorRange.coveringBytes(at, piece))) {
-            change(at, piece, leg -> leg.member().writeZeroes(at, piece, each));
+            change(at, piece, each, leg -> leg.member().writeZeroes(at, piece, each));
           }
         });
     writePart(end, ByteBuffer.allocate((int) (offset + length - end)), durability(options));
@@ -194,7 +201,8 @@ final class ArrayData {
         PIECE_BYTES,
         (at, piece) -> {
           try (var _ = ranges.acquire(SectorRange.coveringBytes(at, piece))) {
-            change(at, piece, leg -> discardToZeroes(leg.member(), at, piece, durability));
+            change(
+                at, piece, durability, leg -> discardToZeroes(leg.member(), at, piece, durability));
           }
         });
     writePart(end, ByteBuffer.allocate((int) (offset + length - end)), durability);
@@ -272,27 +280,56 @@ final class ArrayData {
   private void writeAligned(long offset, ByteBuffer from, Set<WriteOption> durability)
       throws IOException {
     change(
-        offset, from.remaining(), leg -> leg.member().write(offset, from.duplicate(), durability));
+        offset,
+        from.remaining(),
+        durability,
+        leg -> leg.member().write(offset, from.duplicate(), durability));
   }
 
   /** The range is held by the caller. */
-  private void change(long offset, long length, Legs.LegOperation operation) throws IOException {
+  private void change(
+      long offset, long length, Set<WriteOption> options, Legs.LegOperation operation)
+      throws IOException {
     if (refusing) {
       throw new DeviceException(IoFailure.CLOSED, "the array is being stopped");
     }
-    SectorRange range = insideArray(offset, length);
-    WriteIntentBitmap bits = bitmap.get();
-    bits.startWrite(range);
-    boolean everywhere = false;
+    var durability =
+        options.contains(WriteOption.DURABLE)
+            ? MemberWrites.Durability.OWN
+            : MemberWrites.Durability.NONE;
+    CountedWrite write = new CountedWrite(insideArray(offset, length));
     try {
-      writes.acknowledgeable(range, operation);
-      everywhere = true;
+      writes.acknowledgeable(write.range, durability, () -> write.end(false), operation);
+      write.end(true);
     } catch (InterruptedIOException e) {
       throw e;
     } catch (IOException e) {
-      events.accept(new ArrayEvent.WriteFailed(range, e.getMessage()));
+      events.accept(new ArrayEvent.WriteFailed(write.range, e.getMessage()));
       throw e;
     } finally {
+      write.end(false);
+    }
+  }
+
+  /** A write that the bitmap counts in, and out once. */
+  private final class CountedWrite {
+    private final SectorRange range;
+    private final WriteIntentBitmap bits = bitmap.get();
+    private boolean ended;
+
+    CountedWrite(SectorRange range) throws IOException {
+      this.range = range;
+      bits.startWrite(range);
+    }
+
+    void end(boolean everywhere) {
+      if (ended) {
+        return;
+      }
+      ended = true;
+      if (!everywhere) {
+        failedWrites.incrementAndGet();
+      }
       bits.endWrite(range, everywhere);
       if (!everywhere) {
         copyDue.run();
@@ -349,18 +386,25 @@ final class ArrayData {
     }
     long unit = ReadPolicy.UNIT_BYTES;
     long start = at / unit * unit;
-    boolean bad = set.inSync().stream().anyMatch(leg -> !leg.member().canRead(start, unit));
+    boolean bad = set.inSync().stream().anyMatch(leg -> !leg.member().isGood(start, unit));
     long run = bad ? ReadRepair.PIECE_BYTES : unit;
     return (at / run + 1) * run;
   }
 
   private Leg reader(MemberSet set, long offset, long length, boolean settled) throws IOException {
-    return policy
-        .choose(
-            set,
-            offset / ReadPolicy.UNIT_BYTES,
-            settled,
-            leg -> leg.member().canRead(offset, length) && !membership.isCondemned(leg.member()))
+    long unitNumber = offset / ReadPolicy.UNIT_BYTES;
+    Predicate<Leg> usable =
+        leg -> leg.member().canRead(offset, length) && !membership.isCondemned(leg.member());
+    Optional<Leg> reader =
+        settled
+            ? Optional.empty()
+            : policy.choose(
+                set,
+                unitNumber,
+                false,
+                leg -> usable.test(leg) && leg.member().isGood(offset, length));
+    return reader
+        .or(() -> policy.choose(set, unitNumber, settled, usable))
         .orElseThrow(() ->
             new DeviceException(
                 IoFailure.MEDIUM,
@@ -387,19 +431,22 @@ final class ArrayData {
     while (into.hasRemaining()) {
       Legs.Failure failure = null;
       Part part;
+      boolean owed = false;
       gate.enter();
       try {
+        long failedBefore = failedWrites.get();
         MemberSet set = membership.current();
         part = parts(set, at, into.remaining(), 1, raced).getFirst();
         int from = into.position();
         into.limit(from + (int) part.length());
         try {
           part.leg().member().read(at, into);
-          raced = !raced && isRaced(set, part);
+          raced = !raced && isRaced(set, part, failedBefore);
           if (raced) {
             into.position(from).limit(end);
             continue;
           }
+          owed = membership.isUnsettled() && isAnotherOnesLoss(set, part);
         } catch (InterruptedIOException e) {
           throw e;
         } catch (IOException e) {
@@ -413,15 +460,32 @@ final class ArrayData {
       if (failure != null) {
         repair.read(failure, at, slice(into, (int) part.length()), rangeHeld);
         into.position(into.position() + (int) part.length());
+      } else if (owed) {
+        membership.awaitSettled();
       }
       at += part.length();
     }
   }
 
-  /** Whether a write began while this was read from a member that a resync would not copy from. */
-  private boolean isRaced(MemberSet set, Part part) throws IOException {
-    return !isSettled(set, part.offset(), part.length())
-        && reader(set, part.offset(), part.length(), false).member() != part.leg().member();
+  /**
+   * Whether a write began, or failed, while this was read from a member that a resync would not
+   * copy from.
+   */
+  private boolean isRaced(MemberSet set, Part part, long failedBefore) throws IOException {
+    if (isSettled(set, part.offset(), part.length()) && failedWrites.get() == failedBefore) {
+      return false;
+    }
+    Part unsettled = parts(set, part.offset(), part.length(), 1, true).getFirst();
+    return unsettled.leg().member() != part.leg().member() || unsettled.length() < part.length();
+  }
+
+  /**
+   * Whether this may be part of a write that only the members hold that remain: until the loss of
+   * the other is on disk, a restart could take that one's data.
+   */
+  private boolean isAnotherOnesLoss(MemberSet set, Part part) {
+    return set.inSync().size() > 1
+        && (!policy.asksWhatIsSettled() || !isSettled(set, part.offset(), part.length()));
   }
 
   private static ByteBuffer slice(ByteBuffer buffer, int length) {

@@ -180,7 +180,11 @@ record AssemblyPlan(
         return place;
       }
       boolean original =
-          placed.stream().anyMatch(other -> other.role() == place.role() && other.isInSync());
+          placed.stream()
+              .anyMatch(other ->
+                  other.role() == place.role()
+                      && other.state().receives()
+                      && !(other.state() instanceof MemberState.Recovering o && o.replacement()));
       if (original) {
         return place;
       }

@@ -29,6 +29,11 @@ final class BadBlocks {
     return log.get().overlaps(range);
   }
 
+  /** As the log on disk has it, which a restart goes by. */
+  boolean overlapStored(SectorRange range) {
+    return onDisk.overlaps(range);
+  }
+
   /** The range was written: its sectors are good again. */
   void written(SectorRange range) {
     if (overlap(range)) {

@@ -79,6 +79,11 @@ final class Member {
     return correctedReads.getAndSet(0);
   }
 
+  /** Whether the range was readable also when the superblock was last written. */
+  boolean isGood(long offset, long length) {
+    return !badBlocks.overlapStored(onDevice(offset, length));
+  }
+
   boolean canRead(long offset, long length) {
     return badBlocks.isEmpty() || !badBlocks.overlap(onDevice(offset, length));
   }

@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import static com.google.common.collect.ImmutableList.toImmutableList;
 
 import com.google.common.collect.ImmutableList;
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
@@ -13,7 +14,7 @@ import java.io.InterruptedIOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /**
@@ -32,8 +33,8 @@ final class MemberWrites {
   private final Consumer<ArrayEvent> events;
   private final Runnable afterLoss;
 
-  /** The last in-sync member lost answered writes, and no flush has said so yet. */
-  private final AtomicBoolean lossUntold = new AtomicBoolean();
+  /** Why answered writes of the last in-sync member may be lost; null once a flush has said so. */
+  private final AtomicReference<String> untold = new AtomicReference<>();
 
   private volatile boolean doubtful;
 
@@ -61,18 +62,24 @@ final class MemberWrites {
    * receiving member. Fails once after the last in-sync member lost what was not yet flushed.
    */
   void flush() throws IOException {
-    flushing(() -> acknowledgeable(NOWHERE, leg -> leg.member().flush()));
-    if (lossUntold.getAndSet(false)) {
+    try {
+      acknowledgeable(NOWHERE, Durability.ALL, () -> {}, leg -> leg.member().flush());
+    } catch (InterruptedIOException e) {
+      throw e;
+    } catch (IOException e) {
+      untold.set(null); // this says it
+      throw e;
+    }
+    String reason = untold.getAndSet(null);
+    if (reason != null) {
       throw new DeviceException(
-          IoFailure.OTHER,
-          "the storage of the last in-sync member was restarted: writes since the flush before may"
-              + " be lost");
+          IoFailure.OTHER, reason + ": writes since the flush before may be lost");
     }
   }
 
   /** For the array itself: flushes every receiving member. */
   void flushReceivers() throws IOException {
-    flushing(() -> toReceivers(leg -> leg.member().flush()));
+    toReceivers(Durability.ALL, leg -> leg.member().flush());
   }
 
   /**
@@ -83,19 +90,19 @@ final class MemberWrites {
     return doubtful;
   }
 
-  private interface Flushing {
-    void run() throws IOException;
+  /** What an operation makes durable. */
+  enum Durability {
+    NONE,
+    /** What it writes. */
+    OWN,
+    /** All that was written before. */
+    ALL
   }
 
-  private void flushing(Flushing flush) throws IOException {
-    try {
-      flush.run();
-    } catch (InterruptedIOException e) {
-      throw e;
-    } catch (IOException e) {
-      doubtful = true;
-      throw e;
-    }
+  /** A member that stays could not do it, so what it answered before may not become durable. */
+  private void doubt(Legs.Failure failure) {
+    doubtful = true;
+    untold.set("%s: a flush failed (%s)".formatted(failure.leg().member(), failure.cause().getMessage()));
   }
 
   /**
@@ -103,20 +110,28 @@ final class MemberWrites {
    * is recorded, so that it may be acknowledged.
    *
    * @param range where it writes
+   * @param failed called if no in-sync member could do it, before anything changes that waited for
+   *     the operation to end
    */
-  void acknowledgeable(SectorRange range, Legs.LegOperation operation) throws IOException {
+  void acknowledgeable(
+      SectorRange range, Durability durability, Runnable failed, Legs.LegOperation operation)
+      throws IOException {
     Set<Member> done = new HashSet<>(4);
-    while (attempt(range, operation, done) || membership.isUnsettled()) {
+    while (attempt(range, durability, failed, operation, done) || membership.isUnsettled()) {
       membership.awaitSettled();
     }
   }
 
   /** As {@link #acknowledgeable}, but does not wait until losses are recorded. */
   void toReceivers(Legs.LegOperation operation) throws IOException {
+    toReceivers(Durability.NONE, operation);
+  }
+
+  private void toReceivers(Durability durability, Legs.LegOperation operation) throws IOException {
     Set<Member> done = new HashSet<>(4);
     boolean again = true;
     while (again) {
-      again = attempt(NOWHERE, operation, done);
+      again = attempt(NOWHERE, durability, () -> {}, operation, done);
     }
   }
 
@@ -125,10 +140,15 @@ final class MemberWrites {
    *
    * @return whether another attempt is needed
    */
-  private boolean attempt(SectorRange range, Legs.LegOperation operation, Set<Member> done)
+  private boolean attempt(
+      SectorRange range,
+      Durability durability,
+      Runnable failed,
+      Legs.LegOperation operation,
+      Set<Member> done)
       throws IOException {
     List<Legs.Failure> failures;
-    boolean survives;
+    boolean nowhere = false;
     enter(range);
     try {
       List<Leg> targets = targets(done);
@@ -140,10 +160,12 @@ final class MemberWrites {
         done.add(leg.member());
       }
       failures.forEach(failure -> done.remove(failure.leg().member()));
-      survives =
-          membership.current().inSync().stream()
-              .map(Leg::member)
-              .anyMatch(member -> done.contains(member) && !membership.isCondemned(member));
+      if (!failures.isEmpty()) {
+        nowhere = !isDoneSomewhere(done) && !restarted(failures);
+        if (nowhere) {
+          failed.run();
+        }
+      }
     } finally {
       suspended.exit(range);
       gate.exit();
@@ -151,11 +173,24 @@ final class MemberWrites {
     if (failures.isEmpty()) {
       return false;
     }
-    if (!survives && !restarted(failures)) {
+    if (nowhere) {
+      if (durability != Durability.NONE) {
+        doubt(failures.getFirst());
+      }
       throw failures.getFirst().cause();
     }
-    failures.forEach(this::lose);
+    for (Legs.Failure failure : failures) {
+      if (!lose(failure) && durability != Durability.NONE && !restarted(List.of(failure))) {
+        doubt(failure);
+      }
+    }
     return true;
+  }
+
+  private boolean isDoneSomewhere(Set<Member> done) {
+    return membership.current().inSync().stream()
+        .map(Leg::member)
+        .anyMatch(member -> done.contains(member) && !membership.isCondemned(member));
   }
 
   /** Waits for the gate or for a window with the pass of neither. */
@@ -186,8 +221,13 @@ final class MemberWrites {
         .allMatch(f -> DeviceException.kindOf(f.cause()) == IoFailure.VOLATILE_LOSS);
   }
 
-  /** Stops using a member, or, if it is the last, tells its device that the loss is known. */
-  void lose(Legs.Failure failure) {
+  /**
+   * Stops using a member, or, if it is the last, tells its device that the loss is known.
+   *
+   * @return false if it is the last in-sync member, which stays
+   */
+  @CanIgnoreReturnValue
+  boolean lose(Legs.Failure failure) {
     Member member = failure.leg().member();
     boolean restarted = DeviceException.kindOf(failure.cause()) == IoFailure.VOLATILE_LOSS;
     if (restarted) {
@@ -195,9 +235,10 @@ final class MemberWrites {
     }
     boolean condemned = membership.condemn(member, Membership.stateAfter(failure));
     if (restarted && !condemned && member.device() instanceof VolatileDevice device) {
-      lossUntold.set(true);
+      untold.set("the storage of the last in-sync member was restarted");
       afterLoss.run();
       device.acknowledgeLoss();
     }
+    return condemned;
   }
 }

@@ -210,32 +210,44 @@ final class Membership {
     }
   }
 
+  /** Lock held. */
   private void requestSettling() {
     if (settling || !unsettled) {
       return;
     }
     settling = true;
-    changes.execute(() -> {
-      IOException failure = null;
-      try {
-        if (unsettled) {
-          transact(set -> set, () -> !unsettled);
-        }
-      } catch (IOException e) {
-        failure = e;
-      } catch (RuntimeException | Error e) {
-        failure = new IOException("bug: " + e, e);
+    try {
+      changes.execute(this::settle);
+    } catch (RuntimeException | OutOfMemoryError noThread) {
+      settlingEnded(new IOException("no thread for it: " + noThread, noThread));
+    }
+  }
+
+  private void settle() {
+    IOException failure = null;
+    try {
+      if (unsettled) {
+        transact(set -> set, () -> !unsettled);
       }
-      synchronized (condemnedLock) {
-        settling = false;
-        settleAttempts++;
-        settleFailure = failure;
-        if (failure == null && unsettled) {
-          requestSettling();
-        }
-        condemnedLock.notifyAll();
+    } catch (IOException e) {
+      failure = e;
+    } catch (RuntimeException | Error e) {
+      failure = new IOException("bug: " + e, e);
+    }
+    synchronized (condemnedLock) {
+      settlingEnded(failure);
+      if (failure == null) {
+        requestSettling();
       }
-    });
+    }
+  }
+
+  /** Lock held. */
+  private void settlingEnded(IOException failure) {
+    settling = false;
+    settleAttempts++;
+    settleFailure = failure;
+    condemnedLock.notifyAll();
   }
 
   /** A change that failed half-way is taken back: no superblock may go on telling of it. */

@@ -79,7 +79,15 @@ public final class MirrorArray implements Closeable {
     this.bitmap = new WriteIntentBitmap(assembly.geometry(), assembly.header(), storage, env);
     ReadRepair repair =
         new ReadRepair(
-            membership, gate, ranges, writes, cluster, buffers, this.options, this::happened);
+            membership,
+            gate,
+            ranges,
+            writes,
+            cluster,
+            this::bitmap,
+            buffers,
+            this.options,
+            this::happened);
     this.data =
         new ArrayData(
             membership,

@@ -142,7 +142,7 @@ final class RangeCopy {
             range.startBytes() / ReadPolicy.UNIT_BYTES,
             false,
             leg -> !membership.isCondemned(leg.member()))
-        .filter(leg -> leg.member().canRead(range.startBytes(), range.lengthBytes()));
+        .filter(leg -> leg.member().isGood(range.startBytes(), range.lengthBytes()));
   }
 
   /** A member that cannot tell is taken to hold data. */

@@ -1,5 +1,6 @@
 package io.mirrorctl.core.array;
 
+import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
@@ -14,6 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /**
  * Serves a read that a member could not: from another member, whose data is then written back over
@@ -28,6 +30,7 @@ final class ReadRepair {
   private final RangeLock ranges;
   private final MemberWrites writes;
   private final ClusterPort cluster;
+  private final Supplier<WriteIntentBitmap> bitmap;
   private final AlignedBuffers buffers;
   private final ArrayOptions options;
   private final Consumer<ArrayEvent> events;
@@ -38,6 +41,7 @@ final class ReadRepair {
       RangeLock ranges,
       MemberWrites writes,
       ClusterPort cluster,
+      Supplier<WriteIntentBitmap> bitmap,
       AlignedBuffers buffers,
       ArrayOptions options,
       Consumer<ArrayEvent> events) {
@@ -46,6 +50,7 @@ final class ReadRepair {
     this.ranges = ranges;
     this.writes = writes;
     this.cluster = cluster;
+    this.bitmap = bitmap;
     this.buffers = buffers;
     this.options = options;
     this.events = events;
@@ -59,14 +64,15 @@ final class ReadRepair {
   void read(Legs.Failure failure, long offset, ByteBuffer into, boolean rangeHeld)
       throws IOException {
     if (rangeHeld) {
-      readHeld(failure, offset, into);
+      readHeld(failure, offset, into, failure.leg().member());
       return;
     }
     SectorRange range = SectorRange.coveringBytes(offset, into.remaining());
     try (ClusterPort.Permit permit = cluster.beginRepair()) {
       permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
       try (var _ = ranges.acquire(range)) {
-        readHeld(failure, offset, into);
+        boolean same = !bitmap.get().isAnyNeeded(range); // else a write failed in between
+        readHeld(failure, offset, into, same ? failure.leg().member() : null);
       }
       permit.announce(List.of());
     } catch (InterruptedException e) {
@@ -78,7 +84,8 @@ final class ReadRepair {
   /** Sectors are mended in pieces of this many bytes, so that good ones are left alone. */
   static final int PIECE_BYTES = 4096;
 
-  private void readHeld(Legs.Failure first, long offset, ByteBuffer into) throws IOException {
+  private void readHeld(Legs.Failure first, long offset, ByteBuffer into, Member asked)
+      throws IOException {
     Set<Member> counted = new HashSet<>();
     if (isOfMedium(first)) {
       counted.add(first.leg().member());
@@ -87,7 +94,7 @@ final class ReadRepair {
       writes.lose(first);
       membership.awaitSettled();
     }
-    readPieces(offset, into, counted, first.leg().member());
+    readPieces(offset, into, counted, asked);
   }
 
   /**
@@ -157,14 +164,16 @@ final class ReadRepair {
                   && !membership.isCondemned(leg.member())
                   && leg.member().canRead(offset, into.remaining());
       MemberSet set = membership.current();
+      ReadPolicy policy = options.readPolicy();
+      long unit = offset / ReadPolicy.UNIT_BYTES;
+      Predicate<Leg> good =
+          leg -> readable.test(leg) && leg.member().isGood(offset, into.remaining());
       Optional<Leg> other =
           set.inSync().stream()
               .filter(leg -> leg.member() == asked && readable.test(leg))
               .findFirst()
-              .or(() ->
-                  options
-                      .readPolicy()
-                      .choose(set, offset / ReadPolicy.UNIT_BYTES, false, readable));
+              .or(() -> policy.choose(set, unit, false, good))
+              .or(() -> policy.choose(set, unit, false, readable));
       if (other.isEmpty()) {
         throw unreadable(SectorRange.coveringBytes(offset, into.remaining()), last);
       }
@@ -200,6 +209,8 @@ final class ReadRepair {
         gate.exit();
       }
       if (failure != null) {
+        // a member that comes back by bitmap lacks it
+        bitmap.get().markNeeded(SectorRange.coveringBytes(offset, good.remaining()));
         writes.lose(failure);
       }
     }

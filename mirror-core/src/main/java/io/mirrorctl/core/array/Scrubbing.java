@@ -197,6 +197,8 @@ public final class Scrubbing {
       ByteBuffer good = images.get(source);
       writes.acknowledgeable(
           range,
+          MemberWrites.Durability.NONE,
+          () -> {},
           leg -> {
             if (leg.member() != source.member()) {
               leg.member().write(range.startBytes(), good.duplicate(), WriteOption.NONE);

@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Invariant;
 import io.mirrorctl.core.format.BitmapGeometry;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -312,14 +313,22 @@ public final class SyncWork {
                   .isPresent());
     }
 
-    /** Makes known on disk that everything below this sector is copied. */
+    /** Whether nothing is left behind this sector: what follows is {@link #finish}. */
+    public boolean isAtEnd(long position) {
+      return position >= sizeSectors;
+    }
+
+    /**
+     * Makes known on disk that everything below this sector is copied, which must not be all: a
+     * member that says so is in sync after a crash.
+     */
     public void checkpoint(long position) throws IOException {
+      Invariant.check(!isAtEnd(position), "a checkpoint at the end, sector %d", position);
       if (filling.isEmpty()) {
         return;
       }
       writes.flushReceivers();
-      membership.change(
-          now -> sameLegs(now) ? withOffsets(now, Math.min(position, sizeSectors)) : now);
+      membership.change(now -> sameLegs(now) ? withOffsets(now, position) : now);
     }
 
     private MemberSet withOffsets(MemberSet now, long position) {
@@ -421,20 +430,24 @@ public final class SyncWork {
     List<Leg> legs = new ArrayList<>();
     for (Leg leg : now.legs()) {
       boolean done = leg.isRecovering() && filled.contains(leg.member());
-      boolean replaced =
-          leg.isInSync()
-              && now.legs().stream()
-                  .anyMatch(other ->
-                      other.role() == leg.role()
-                          && filled.contains(other.member())
-                          && other.state() instanceof MemberState.Recovering r
-                          && r.replacement());
       legs.add(
-          done
-              ? leg.with(new MemberState.InSync())
-              : replaced ? leg.with(new MemberState.Faulty("replaced")) : leg);
+          isReplaced(leg, now, filled)
+              ? leg.with(new MemberState.Faulty("replaced"))
+              : done ? leg.with(new MemberState.InSync()) : leg);
     }
     return now.withLegs(ImmutableList.copyOf(legs));
+  }
+
+  /** In whatever state: the old member may have lost writes meanwhile and be filled itself. */
+  private static boolean isReplaced(Leg leg, MemberSet now, List<Member> filled) {
+    return leg.receives()
+        && now.legs().stream()
+            .anyMatch(other ->
+                other.member() != leg.member()
+                    && other.role() == leg.role()
+                    && filled.contains(other.member())
+                    && other.state() instanceof MemberState.Recovering r
+                    && r.replacement());
   }
 
   private static MemberState.Recovering recoveryOf(Leg leg) {

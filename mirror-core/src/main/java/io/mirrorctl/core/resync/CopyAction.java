@@ -70,7 +70,8 @@ final class CopyAction implements SyncThread.Action {
                 permit);
         long now = env.ticker().read();
         boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
-        if (!goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS)) {
+        boolean due = !goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS);
+        if (due && !pass.isAtEnd(position)) {
           pass.checkpoint(position);
           checkpoint = position;
           checkpointAt = now;
