@@ -120,15 +120,9 @@ final class ClusterMember {
     if (seat != null) {
       withdraw();
     } else if (suspended || !joining.entering()) {
-      joinFailed(timeout(joining.waiting()));
+      joining.timeout(joinLimit);
     }
     // else it may be in the view already, and has to leave it when it knows
-  }
-
-  private JoinResult timeout(String waiting) {
-    return new JoinResult.Timeout(
-        "node %d has not joined in %d ms; it waited for: %s"
-            .formatted(settings.node(), joinLimit.toMillis(), waiting));
   }
 
   private void entered(Joining.Entered entered) {
@@ -146,9 +140,11 @@ final class ClusterMember {
   private void withdraw() {
     View view = view();
     JoinResult result =
-        timeout(
-            "%s of epoch %d; not passed by %s"
+        new JoinResult.Timeout(
+            "node %d has not joined in %d ms; it waited for: %s of epoch %d; not passed by %s"
                 .formatted(
+                    settings.node(),
+                    joinLimit.toMillis(),
                     view.stage(),
                     view.epoch(),
                     view.ids(m -> m.takesPart() && !m.hasPassed(view.stage()))));

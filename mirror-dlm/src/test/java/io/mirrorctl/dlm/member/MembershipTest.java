@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mirrorctl.dlm.member.Membership.Vouch;
 import io.mirrorctl.dlm.simulation.MemoryServers;
 import io.mirrorctl.dlm.simulation.Simulation;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
@@ -192,11 +194,52 @@ class MembershipTest {
   }
 
   @Test
-  void withoutServersAJoinIsTransient() {
+  void aJoinTriesAgainUntilThereIsASessionToBeHad() {
+    for (Kind kind : Kind.values()) {
+      if (!kind.isPermanent()) {
+        servers.refuse(Optional.of(kind));
+        SimulatedMember one = member(1).join();
+        simulation.run(Duration.ofSeconds(50));
+        assertThat(one.joined()).as(kind.name()).isEmpty();
+        assertThat(one.answer(one.membership().diagnostics()).text()).contains(kind.name());
+        servers.refuse(Optional.empty());
+        simulation.run(Duration.ofSeconds(5));
+        assertThat(one.joined().orElseThrow()).isInstanceOf(JoinResult.Joined.class);
+        one.answer(one.membership().leave());
+      }
+    }
+  }
+
+  @Test
+  void aJoinThatFindsNoServersInItsTimeIsTransientAndSaysWhy() {
     servers.stop();
     SimulatedMember one = member(1).join();
+    simulation.run(Duration.ofSeconds(59));
+    assertThat(one.joined()).isEmpty();
+    simulation.run(Duration.ofSeconds(2));
+    assertThat(one.joined().orElseThrow())
+        .isEqualTo(
+            new JoinResult.Transient(
+                "node 1 has not joined in 60000 ms; it waited for: a session with the servers:"
+                    + " n1 is refused: NO_QUORUM"));
+    int tries = one.requested().size();
+    servers.start();
     simulation.run(LONG);
-    assertThat(one.joined().orElseThrow().status()).isEqualTo(Status.TRANSIENT);
+    assertThat(one.requested()).hasSize(tries);
+  }
+
+  @Test
+  void aJoinThatAnotherTryCannotHelpFailsAtOnce() {
+    for (Kind kind : Kind.values()) {
+      if (kind.isPermanent()) {
+        servers.refuse(Optional.of(kind));
+        SimulatedMember one = member(1).join();
+        simulation.run(Duration.ofMillis(100));
+        assertThat(one.joined().orElseThrow())
+            .isEqualTo(new JoinResult.Fault("node 1 cannot join: n1 is refused: " + kind.name()));
+        assertThat(one.requested()).hasSize(1);
+      }
+    }
   }
 
   // leaving

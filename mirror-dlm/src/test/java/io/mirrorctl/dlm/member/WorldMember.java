@@ -5,7 +5,6 @@ import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.simulation.Simulation;
 import io.mirrorctl.dlm.store.Store;
-import io.mirrorctl.dlm.store.StoreException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,13 +53,12 @@ final class WorldMember implements MembershipListener {
   }
 
   private CompletionStage<Store> connect(MemoryServers servers, Duration timeout) {
-    try {
-      MemoryStore session = servers.connect(node, timeout);
-      store = Optional.of(session);
-      return CompletableFuture.completedFuture(session);
-    } catch (IllegalStateException e) {
-      return CompletableFuture.failedFuture(new StoreException(e.getMessage()));
-    }
+    return servers
+        .begin(node, timeout)
+        .thenApply(session -> {
+          store = Optional.of((MemoryStore) session);
+          return session;
+        });
   }
 
   private CompletionStage<FenceAgent.Answer> fence(Incarnation victim) {
