@@ -3,6 +3,7 @@ package io.mirrorctl.it;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mirrorctl.core.array.LazyDisk;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
@@ -52,7 +53,8 @@ class CrashIT {
     List<SimDisk> disks = disks(2);
     ArrayOnDisks.create(disks, BitmapKind.INTERNAL, 65536);
     Path socket = directory.resolve("members.sock");
-    try (var members = CrashMembers.losingPower(socket, disks, FlushlessDisk::new)) {
+    try (var members =
+        CrashMembers.losingPower(socket, disks, disk -> new LazyDisk(disk, false, _ -> false))) {
       var crashes = new CrashRounds(directory, members, System.nanoTime());
 
       assertThatThrownBy(() -> crashes.run(20))

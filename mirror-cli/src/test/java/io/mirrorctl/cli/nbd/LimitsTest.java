@@ -3,14 +3,10 @@ package io.mirrorctl.cli.nbd;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.BlockSizes;
-import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.ForwardingDevice;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
-import io.mirrorctl.core.block.WriteOption;
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -230,20 +226,14 @@ class LimitsTest {
   }
 
   /** A disk that shows another size and another longest request. */
-  private static final class Resized implements BlockDevice {
-    private final SimDisk disk;
+  private static final class Resized extends ForwardingDevice {
     private volatile long size;
     private final int longest;
 
     Resized(SimDisk disk, long size, int longest) {
-      this.disk = disk;
+      super(disk);
       this.size = size;
       this.longest = longest;
-    }
-
-    @Override
-    public String name() {
-      return disk.name();
     }
 
     @Override
@@ -254,41 +244,6 @@ class LimitsTest {
     @Override
     public BlockSizes blockSizes() {
       return new BlockSizes(512, 4096, longest);
-    }
-
-    @Override
-    public Set<DeviceFeature> features() {
-      return disk.features();
-    }
-
-    @Override
-    public void read(long offset, ByteBuffer into) throws IOException {
-      disk.read(offset, into);
-    }
-
-    @Override
-    public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-      disk.write(offset, from, options);
-    }
-
-    @Override
-    public void flush() throws IOException {
-      disk.flush();
-    }
-
-    @Override
-    public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-      disk.discard(offset, length, options);
-    }
-
-    @Override
-    public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-      disk.writeZeroes(offset, length, options);
-    }
-
-    @Override
-    public void close() throws IOException {
-      disk.close();
     }
   }
 }

@@ -3,13 +3,11 @@ package io.mirrorctl.core.array;
 import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.BlockDeviceContract;
-import io.mirrorctl.core.block.BlockSizes;
 import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.ForwardingDevice;
 import io.mirrorctl.core.block.SimDisk;
-import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -23,8 +21,7 @@ class ArrayDeviceContractTest {
         List.of(new SimDisk("disk0", 56L << 20, sector), new SimDisk("disk1", 56L << 20, sector));
     disks.forEach(disk -> disk.features(features));
     ArrayRig.createArray(BitmapKind.INTERNAL, disks);
-    LocalMirror mirror = ArrayRig.assemble(disks);
-    return new WholeArray(mirror, mirror.device());
+    return new WholeArray(ArrayRig.assemble(disks));
   }
 
   @Nested
@@ -44,55 +41,12 @@ class ArrayDeviceContractTest {
   }
 
   /** Closes the array with its device. */
-  private record WholeArray(LocalMirror mirror, BlockDevice device) implements BlockDevice {
-    @Override
-    public String name() {
-      return device.name();
-    }
+  private static final class WholeArray extends ForwardingDevice {
+    private final LocalMirror mirror;
 
-    @Override
-    public long sizeBytes() {
-      return device.sizeBytes();
-    }
-
-    @Override
-    public BlockSizes blockSizes() {
-      return device.blockSizes();
-    }
-
-    @Override
-    public Set<DeviceFeature> features() {
-      return device.features();
-    }
-
-    @Override
-    public void read(long offset, ByteBuffer into) throws IOException {
-      device.read(offset, into);
-    }
-
-    @Override
-    public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-      device.write(offset, from, options);
-    }
-
-    @Override
-    public void flush() throws IOException {
-      device.flush();
-    }
-
-    @Override
-    public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-      device.discard(offset, length, options);
-    }
-
-    @Override
-    public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-      device.writeZeroes(offset, length, options);
-    }
-
-    @Override
-    public List<Extent> extents(long offset, long length) throws IOException {
-      return device.extents(offset, length);
+    WholeArray(LocalMirror mirror) {
+      super(mirror.device());
+      this.mirror = mirror;
     }
 
     @Override

@@ -1,17 +1,10 @@
 package io.mirrorctl.core.array;
 
-import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.BlockSizes;
-import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.ForwardingDevice;
 import io.mirrorctl.core.block.SimDisk;
-import io.mirrorctl.core.block.WriteOption;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.Set;
 
 /** A disk that shows less than there is until it grows by 2 MiB. */
-final class GrowingDisk implements BlockDevice {
+final class GrowingDisk extends ForwardingDevice {
   private static final long MORE = 2L << 20;
 
   private final SimDisk disk;
@@ -29,6 +22,7 @@ final class GrowingDisk implements BlockDevice {
   }
 
   private GrowingDisk(SimDisk disk, long sizeBytes) {
+    super(disk);
     this.disk = disk;
     this.sizeBytes = sizeBytes;
   }
@@ -50,57 +44,7 @@ final class GrowingDisk implements BlockDevice {
   }
 
   @Override
-  public String name() {
-    return disk.name();
-  }
-
-  @Override
   public long sizeBytes() {
     return sizeBytes;
-  }
-
-  @Override
-  public BlockSizes blockSizes() {
-    return disk.blockSizes();
-  }
-
-  @Override
-  public Set<DeviceFeature> features() {
-    return disk.features();
-  }
-
-  @Override
-  public void read(long offset, ByteBuffer into) throws IOException {
-    disk.read(offset, into);
-  }
-
-  @Override
-  public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-    disk.write(offset, from, options);
-  }
-
-  @Override
-  public void flush() throws IOException {
-    disk.flush();
-  }
-
-  @Override
-  public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-    disk.discard(offset, length, options);
-  }
-
-  @Override
-  public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-    disk.writeZeroes(offset, length, options);
-  }
-
-  @Override
-  public List<Extent> extents(long offset, long length) throws IOException {
-    return disk.extents(offset, length);
-  }
-
-  @Override
-  public void close() throws IOException {
-    disk.close();
   }
 }
