@@ -327,7 +327,7 @@ final class ArrayData {
     long at = offset;
     while (at < offset + length) {
       long end = Math.min(endOfRun(set, at), offset + length);
-      boolean settled = !unsettled && policy.asksWhatIsSettled() && isSettled(at, end - at);
+      boolean settled = !unsettled && isSettled(set, at, end - at);
       Leg leg = reader(set, at, end - at, settled);
       Part last = parts.isEmpty() ? null : parts.getLast();
       if (last != null && last.leg().member() == leg.member()) {
@@ -368,8 +368,14 @@ final class ArrayData {
                     .formatted(SectorRange.coveringBytes(offset, length))));
   }
 
-  /** Whether all in-sync members hold the same there: see {@link ReadPolicy}. */
-  private boolean isSettled(long offset, long length) {
+  /**
+   * Whether all in-sync members hold the same there, or it does not matter, as the policy would
+   * choose the same one anyway: see {@link ReadPolicy}.
+   */
+  private boolean isSettled(MemberSet set, long offset, long length) {
+    if (set.inSync().size() == 1 || !policy.asksWhatIsSettled()) {
+      return true;
+    }
     SectorRange range = SectorRange.coveringBytes(offset, length);
     return ranges.isFree(range) && !bitmap.get().isAnyNeeded(range);
   }
@@ -414,9 +420,7 @@ final class ArrayData {
 
   /** Whether a write began while this was read from a member that a resync would not copy from. */
   private boolean isRaced(MemberSet set, Part part) throws IOException {
-    return policy.asksWhatIsSettled()
-        && set.inSync().size() > 1
-        && !isSettled(part.offset(), part.length())
+    return !isSettled(set, part.offset(), part.length())
         && reader(set, part.offset(), part.length(), false).member() != part.leg().member();
   }
 

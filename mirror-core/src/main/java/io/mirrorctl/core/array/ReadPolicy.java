@@ -63,7 +63,7 @@ public enum ReadPolicy {
    */
   abstract Optional<Leg> choose(MemberSet set, long unit, boolean settled, Predicate<Leg> usable);
 
-  /** Whether the choice depends on what is settled. */
+  /** Whether the choice depends on what is settled; if not, it need not be found out. */
   boolean asksWhatIsSettled() {
     return true;
   }

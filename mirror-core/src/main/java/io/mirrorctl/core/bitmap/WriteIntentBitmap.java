@@ -164,12 +164,10 @@ public final class WriteIntentBitmap {
     return counters.nextNeeded(fromChunk, geometry.chunks());
   }
 
-  /** Whether the chunk has to be copied or is being copied. */
-  public boolean isNeeded(long chunk) {
-    return CounterPage.isNeeded(counters.word(checkChunk(chunk)));
-  }
-
-  /** Whether a chunk of the range is needed; what lies behind the last chunk counts as needed. */
+  /**
+   * Whether a chunk of the range has to be copied or is being copied; what lies behind the last
+   * chunk counts as needed.
+   */
   public boolean isAnyNeeded(SectorRange range) {
     BitmapGeometry now = geometry;
     if (range.isEmpty()) {

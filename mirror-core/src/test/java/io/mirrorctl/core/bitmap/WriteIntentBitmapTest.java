@@ -258,12 +258,12 @@ class WriteIntentBitmapTest {
     assertThat(bitmap.nextNeeded(0)).hasValue(5);
     assertThat(bitmap.neededChunks()).isEqualTo(2);
     assertThat(bitmap.startSync(5)).isTrue();
-    assertThat(bitmap.isNeeded(5)).isTrue();
+    assertThat(bitmap.isAnyNeeded(chunk(5))).isTrue();
     assertThat(bitmap.nextNeeded(0)).hasValue(6);
     bitmap.flushClean();
     assertThat(disk.bit(5)).isTrue();
     bitmap.endSync(5, true);
-    assertThat(bitmap.isNeeded(5)).isFalse();
+    assertThat(bitmap.isAnyNeeded(chunk(5))).isFalse();
     bitmap.flushClean();
     assertThat(disk.bit(5)).isFalse();
     assertThat(disk.bit(6)).isTrue();
