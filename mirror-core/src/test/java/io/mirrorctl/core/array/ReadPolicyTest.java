@@ -14,6 +14,7 @@ import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -22,15 +23,23 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What a read returned is not taken back by a crash (I10), whichever member it was read from. */
 class ReadPolicyTest {
+  private static final ArrayOptions CLUSTERED =
+      ArrayOptions.DEFAULT.withReadPolicy(ReadPolicy.CLUSTERED);
   private static final Executor THREADS = task -> Thread.ofVirtual().start(task);
 
-  private final List<SimDisk> disks = ArrayRig.disks(2);
+  private final List<SimDisk> disks = twoDisks();
   private final List<Gate> gates = new ArrayList<>();
+
+  /** With so many units that each disk is surely the one to read some of them from. */
+  private static List<SimDisk> twoDisks() {
+    return List.of(new SimDisk("disk0", 32 << 20), new SimDisk("disk1", 32 << 20));
+  }
 
   @BeforeEach
   void create() throws IOException {
@@ -153,6 +162,46 @@ class ReadPolicyTest {
       assertThat(read.join()).as("the second disk has 2 already").isEqualTo((byte) 1);
       first.close();
       write.join();
+    }
+  }
+
+  @Test
+  void aClusteredReadGoesToTheSameMemberWhileABlockIsWrittenAndAfterwards() throws Exception {
+    try (LocalMirror mirror = assemble(CLUSTERED, disks);
+        AutoCloseable _ = this::open) {
+      long place = placeOfSecond(mirror);
+      ArrayRig.write(mirror, place, 1, 4096);
+      Gate gate = new Gate(disks.getFirst(), at(SimOperation.Kind.WRITE, onDisk(place)));
+      CompletableFuture<Void> write = writing(mirror, place, 2);
+      gate.awaitHeld();
+      await().until(() -> disks.get(1).peek(onDisk(place), 1)[0] == 2);
+      assertThat(readerOf(mirror, disks, place)).isEqualTo(disks.get(1));
+      gate.close();
+      write.join();
+      assertThat(readerOf(mirror, disks, place)).isEqualTo(disks.get(1));
+    }
+  }
+
+  @Test
+  void aResyncCopiesEachUnitFromTheMemberThatClusteredReadsGoTo() throws IOException {
+    List<SimDisk> unequal = twoDisks();
+    ArrayRig.createArray(BitmapKind.INTERNAL, false, unequal, List.of());
+    for (int i = 0; i < unequal.size(); i++) {
+      SimDisk disk = unequal.get(i);
+      disk.corrupt(ArrayRig.dataStart(disk), ArrayRig.bytes(i + 1, ArrayRig.data(disk).length));
+    }
+    byte[] before;
+    try (LocalMirror mirror = assemble(CLUSTERED.withReadOnly(true), unequal)) {
+      before = read(mirror, 0, (int) mirror.sizeBytes());
+    }
+    assertThat(before).as("read from both disks").contains(1, 2);
+    List<SimDisk> reopened = ArrayRig.reopen(unequal);
+    try (LocalMirror mirror = assemble(CLUSTERED, reopened)) {
+      ArrayRig.awaitInSync(mirror);
+      ArrayRig.assertEqualData(reopened.getFirst(), reopened.get(1));
+      assertThat(Arrays.mismatch(ArrayRig.data(reopened.getFirst()), before))
+          .as("first byte that a read returned and the resync took back")
+          .isEqualTo(-1);
     }
   }
 }
