@@ -42,7 +42,7 @@ class RulesBiteTest {
     }
     found.put("every class of core belongs to a layer", List.of("core.stray.Stray"));
     found.put("packages of core do not use each other in a circle", List.of("Slice resync"));
-    found.put("core uses the JDK and Guava only", List.of("OutsideSins.library()"));
+    found.put("core uses the JDK and Guava only", List.of("OutsideSins.dependency()"));
     found.put("core opens no sockets", List.of("OutsideSins.address()", "OutsideSins.socket()"));
     found.put("only core.block uses channels", List.of("OutsideSins.file("));
     found.put("time in core comes from Env", methodsOf("TimeSins"));
