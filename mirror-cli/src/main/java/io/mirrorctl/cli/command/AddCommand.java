@@ -8,19 +8,12 @@ import java.io.IOException;
 import java.util.OptionalLong;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 @Command(
     name = "add",
     description =
         "Add a disk: as a member where one is missing, else as a spare; a former member is re-added.")
-final class AddCommand extends NodeSubcommand {
-  @Parameters(index = "0", paramLabel = "NAME", description = "The array.")
-  private String name;
-
-  @Parameters(index = "1", paramLabel = "DISK", description = "The disk.")
-  private String disk;
-
+final class AddCommand extends MemberSubcommand {
   @Option(names = "--wait", description = "Return when it holds all data.")
   private boolean wait;
 
@@ -29,7 +22,7 @@ final class AddCommand extends NodeSubcommand {
 
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    NodeRequest add = new NodeRequest.Add(array(name), disk(disk), force);
+    NodeRequest add = new NodeRequest.Add(array(), disk(), force);
     if (!wait) {
       change(console, add);
       return ExitCode.DONE;
@@ -40,7 +33,7 @@ final class AddCommand extends NodeSubcommand {
         Waiting.await(
             console,
             node(),
-            new NodeRequest.Wait(name, NodeRequest.Wait.Until.IDLE, OptionalLong.empty())));
+            new NodeRequest.Wait(array(), NodeRequest.Wait.Until.IDLE, OptionalLong.empty())));
     return ExitCode.DONE;
   }
 }

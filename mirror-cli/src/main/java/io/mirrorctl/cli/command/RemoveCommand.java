@@ -5,19 +5,12 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Parameters;
 
 @Command(name = "remove", description = "Let go of a faulty member or a spare, and close it.")
-final class RemoveCommand extends NodeSubcommand {
-  @Parameters(index = "0", paramLabel = "NAME", description = "The array.")
-  private String name;
-
-  @Parameters(index = "1", paramLabel = "DISK", description = "The disk.")
-  private String disk;
-
+final class RemoveCommand extends MemberSubcommand {
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    change(console, new NodeRequest.Remove(array(name), disk(disk)));
+    change(console, new NodeRequest.Remove(array(), disk()));
     return ExitCode.DONE;
   }
 }
