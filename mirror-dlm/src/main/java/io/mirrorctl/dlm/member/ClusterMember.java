@@ -233,6 +233,8 @@ final class ClusterMember {
       if (phase != Phase.LEAVING) {
         halt(HaltCode.REMOVED, "epoch %d: %s".formatted(view.epoch(), view.cause()));
       }
+    } else if (me.get().state() == Member.State.QUIET) {
+      findEnd(HaltCode.REMOVED, "the others go on without it: " + view.cause());
     } else if (Regroup.lostByAll(view) || Regroup.lostBy(view, seat.id())) {
       halt(HaltCode.ARBITRATION_LOST, "epoch %d: %s".formatted(view.epoch(), view.cause()));
     } else {

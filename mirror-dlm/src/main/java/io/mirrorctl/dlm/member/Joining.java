@@ -303,7 +303,8 @@ final class Joining {
     Set<Incarnation> sure = link.deaths().sure(now);
     List<Incarnation> others = new ArrayList<>(now.active());
     others.removeAll(sure);
-    if (!others.stream().allMatch(peers::isAway)) {
+    boolean alone = others.stream().allMatch(peers::isAway);
+    if (!alone) {
       if (!cluster.heartbeat().equals(heartbeat)) {
         return nothing(now, new Step.Again());
       }
@@ -322,13 +323,18 @@ final class Joining {
               : new Step.Wait(same.get() + " has a session; whether it lives is not known yet"));
     }
     for (Member member : link.deaths().pending(now)) {
-      if (!sure.contains(member.id())) {
+      boolean quiet = member.state() == Member.State.QUIET;
+      if (!sure.contains(member.id()) && (alone || !quiet || isSameNumber(member))) {
         return nothing(
             now,
             new Step.Wait(member.id() + ": " + link.deaths().waiting(member).orElse("it is away")));
       }
     }
     return enter(now, sure, others.isEmpty());
+  }
+
+  private boolean isSameNumber(Member member) {
+    return member.id().node() == settings.node();
   }
 
   private static Attempt<Step> nothing(View now, Step why) {

@@ -262,7 +262,10 @@ final class Services {
     if (refusal.isPresent()) {
       return done(refusal.get());
     }
-    Optional<Member> away = member.link().deaths().pending(member.view()).stream().findFirst();
+    Optional<Member> away =
+        member.link().deaths().pending(member.view()).stream()
+            .filter(Member::takesPart)
+            .findFirst();
     if (away.isPresent()) {
       return done(
           new ServiceResult.Transient(

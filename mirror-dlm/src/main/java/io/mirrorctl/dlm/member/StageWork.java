@@ -53,6 +53,7 @@ final class StageWork {
    */
   CompletionStage<Vote> run(View view) {
     return switch (view.stage()) {
+      case PUT_OFF -> passed(gate.release(HoldCause.REGROUP));
       case HOLD ->
           gate.hold(HoldCause.REGROUP).thenComposeAsync(_ -> arbitration.vote(view, self), loop);
       case NEW_VIEW -> {
