@@ -380,6 +380,13 @@ final class ClusterMember {
     return phase;
   }
 
+  /**
+   * Whether it is about to take part no more: nothing is to be begun that others would wait for.
+   */
+  boolean isGoing() {
+    return phase == Phase.LEAVING || phase == Phase.STOPPING;
+  }
+
   void phase(Phase next, String text) {
     phase = next;
     phaseText = text;

@@ -92,6 +92,11 @@ final class Seat implements Standing {
     renewals.stop();
   }
 
+  /** Complete, on any thread, when nothing of this node settles any more. */
+  CompletionStage<Void> settled() {
+    return work.settled();
+  }
+
   void reconnected() {
     stageSince = now();
     renewals.renew();
@@ -213,7 +218,8 @@ final class Seat implements Standing {
         || now.stable()
         || me.isEmpty()
         || !me.get().takesPart()
-        || me.get().hasPassed(now.stage())) {
+        || me.get().hasPassed(now.stage())
+        || (now.stage() == Stage.SETTLE && member.isGoing())) {
       return;
     }
     working = true;

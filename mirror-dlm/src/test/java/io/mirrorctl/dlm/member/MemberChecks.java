@@ -41,6 +41,7 @@ final class MemberChecks {
   private final Map<Long, Set<Incarnation>> dead = new HashMap<>();
   private final Map<WorldMember, Set<String>> passed = new HashMap<>();
   private View view = View.EMPTY;
+  private final Set<Incarnation> left = new HashSet<>();
   private boolean newViewSince;
 
   MemberChecks(Simulation simulation, MemoryServers servers, List<WorldMember> members) {
@@ -142,6 +143,7 @@ final class MemberChecks {
       case RESUME, STABLE -> newViewSince = false;
       default -> {}
     }
+    next.members().stream().filter(Member::isOut).forEach(m -> left.add(m.id()));
     next.news().stream().filter(item -> !news.contains(item)).forEach(news::add);
     Set<Incarnation> gone = new HashSet<>(view.active());
     next.active().forEach(gone::remove);
@@ -253,8 +255,11 @@ final class MemberChecks {
     }
   }
 
-  private static Set<Long> goesBy(WorldMember who) {
-    return who.membership().standing().view();
+  /** Some may have seen already that others have left. */
+  private Set<Long> goesBy(WorldMember who) {
+    Set<Long> incarnations = new TreeSet<>(who.membership().standing().view());
+    left.forEach(id -> incarnations.remove(id.number()));
+    return incarnations;
   }
 
   void halted(WorldMember who, HaltCode code, String text) {
