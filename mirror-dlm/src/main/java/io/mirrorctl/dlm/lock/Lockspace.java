@@ -48,7 +48,7 @@ public interface Lockspace {
   /** Who is in it, as this node last read it. */
   LockspaceView view();
 
-  /** A lock that has no blocking callback: costs a watch only while it waits. */
+  /** A lock that has no blocking callback: costs a watch only while it waits, or was waited for. */
   Lock lock(String resource);
 
   /**
@@ -86,7 +86,10 @@ public interface Lockspace {
    */
   CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed);
 
-  /** To be called when {@link Standing#view} has changed. */
+  /**
+   * To be called when {@link Standing#view} has changed, or {@link Standing#end} has: whatever
+   * still waits ends then.
+   */
   void nodesGone();
 
   /** Reads who holds and who waits; fails with a {@code StoreException} when the session ends. */

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -119,15 +120,9 @@ final class ClusterMember {
     if (seat != null) {
       withdraw();
     } else if (suspended || !joining.entering()) {
-      joinFailed(timeout(joining.waiting()));
+      joining.timeout(joinLimit);
     }
     // else it may be in the view already, and has to leave it when it knows
-  }
-
-  private JoinResult timeout(String waiting) {
-    return new JoinResult.Timeout(
-        "node %d has not joined in %d ms; it waited for: %s"
-            .formatted(settings.node(), joinLimit.toMillis(), waiting));
   }
 
   private void entered(Joining.Entered entered) {
@@ -145,9 +140,11 @@ final class ClusterMember {
   private void withdraw() {
     View view = view();
     JoinResult result =
-        timeout(
-            "%s of epoch %d; not passed by %s"
+        new JoinResult.Timeout(
+            "node %d has not joined in %d ms; it waited for: %s of epoch %d; not passed by %s"
                 .formatted(
+                    settings.node(),
+                    joinLimit.toMillis(),
                     view.stage(),
                     view.epoch(),
                     view.ids(m -> m.takesPart() && !m.hasPassed(view.stage()))));
@@ -236,6 +233,8 @@ final class ClusterMember {
       if (phase != Phase.LEAVING) {
         halt(HaltCode.REMOVED, "epoch %d: %s".formatted(view.epoch(), view.cause()));
       }
+    } else if (me.get().state() == Member.State.QUIET) {
+      findEnd(HaltCode.REMOVED, "the others go on without it: " + view.cause());
     } else if (Regroup.lostByAll(view) || Regroup.lostBy(view, seat.id())) {
       halt(HaltCode.ARBITRATION_LOST, "epoch %d: %s".formatted(view.epoch(), view.cause()));
     } else {
@@ -332,8 +331,10 @@ final class ClusterMember {
     wakeWaiters();
     services.ended();
     Link link = seat.link();
+    CompletionStage<Void> ioEnded = haltedAbove(code, text);
+    runOnViewChange();
     loop.then(
-        ports.listener().halted(code, text),
+        ioEnded,
         (_, failure) -> {
           if (failure == null && code != HaltCode.SESSION_LOST) {
             services.farewell(link);
@@ -341,6 +342,16 @@ final class ClusterMember {
             link.close();
           }
         });
+  }
+
+  /** What this throws must not keep the lockspaces from ending. */
+  private CompletionStage<Void> haltedAbove(HaltCode code, String text) {
+    try {
+      return ports.listener().halted(code, text);
+    } catch (RuntimeException | Error e) {
+      LOG.error("{}: the callback that tells of a halt failed", seat.id(), e);
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
   /** Over without a halt. */
@@ -354,6 +365,9 @@ final class ClusterMember {
     }
     wakeWaiters();
     services.ended();
+    if (seat != null) {
+      runOnViewChange();
+    }
     if (joining != null && !joined.isDone() && !joinTimedOut) {
       // it was asked to leave before it had joined
       joinFailed(new JoinResult.Transient(text));
@@ -364,6 +378,13 @@ final class ClusterMember {
 
   Phase phase() {
     return phase;
+  }
+
+  /**
+   * Whether it is about to take part no more: nothing is to be begun that others would wait for.
+   */
+  boolean isGoing() {
+    return phase == Phase.LEAVING || phase == Phase.STOPPING;
   }
 
   void phase(Phase next, String text) {
@@ -381,6 +402,11 @@ final class ClusterMember {
       case STOPPING -> "stopping";
       case OVER -> "over: " + phaseText;
     };
+  }
+
+  /** Why this incarnation is over, if it is. */
+  Optional<String> end() {
+    return phase == Phase.OVER ? Optional.of(phaseText) : Optional.empty();
   }
 
   Optional<Incarnation> self() {

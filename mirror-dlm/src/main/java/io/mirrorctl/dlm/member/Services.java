@@ -76,10 +76,10 @@ final class Services {
     going.complete(notMember());
   }
 
-  /** Holds all I/O for good; goes on when it has returned and the lease has ended. */
+  /** Holds all I/O for good; goes on when all has returned and the lease has ended. */
   private void ioEnded(CompletableFuture<ServiceResult> result, String what, Runnable next) {
     loop.then(
-        member.gate().hold(HoldCause.LEAVING),
+        member.gate().hold(HoldCause.LEAVING).thenComposeAsync(_ -> member.seat().settled(), loop),
         (_, failure) -> {
           if (failure != null) {
             String text =
@@ -149,7 +149,23 @@ final class Services {
     if (refusal.isPresent()) {
       return done(refusal.get());
     }
-    Incarnation victim = member.view().node(node).orElseThrow().id();
+    return ejectMember(member.view().node(node).orElseThrow().id(), vouch, reason);
+  }
+
+  CompletableFuture<ServiceResult> eject(Incarnation victim, Vouch vouch, String reason) {
+    Optional<ServiceResult> refusal =
+        refusal(victim.node(), "it cannot eject itself; it can leave");
+    if (refusal.isPresent()) {
+      return done(refusal.get());
+    }
+    if (member.view().member(victim).isEmpty()) {
+      return done(new ServiceResult.NotMember(victim + " is not in the view"));
+    }
+    return ejectMember(victim, vouch, reason);
+  }
+
+  private CompletableFuture<ServiceResult> ejectMember(
+      Incarnation victim, Vouch vouch, String reason) {
     String why = "node %d: %s".formatted(member.settings().node(), reason);
     CompletableFuture<ServiceResult> word =
         vouch == Vouch.NO
@@ -246,7 +262,10 @@ final class Services {
     if (refusal.isPresent()) {
       return done(refusal.get());
     }
-    Optional<Member> away = member.link().deaths().pending(member.view()).stream().findFirst();
+    Optional<Member> away =
+        member.link().deaths().pending(member.view()).stream()
+            .filter(Member::takesPart)
+            .findFirst();
     if (away.isPresent()) {
       return done(
           new ServiceResult.Transient(

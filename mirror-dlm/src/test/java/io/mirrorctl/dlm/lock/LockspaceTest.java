@@ -119,6 +119,59 @@ class LockspaceTest {
   }
 
   @Test
+  void whoWaitedAndWhoWasWaitedForReleasesByOneCommitTheNextTime() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock ours = a.lockspace.lock("r");
+    Lock theirs = b.lockspace.lock("r");
+    a.grant(ours, EX);
+    // nobody knows yet that others want it
+    assertThat(handOver(a, ours, b, theirs)).isEqualTo(new StoreCounts(2, 1, 0));
+    for (int i = 0; i < 3; i++) {
+      assertThat(handOver(b, theirs, a, ours).commits()).isEqualTo(1);
+      assertThat(handOver(a, ours, b, theirs).commits()).isEqualTo(1);
+    }
+    b.grant(theirs, NL);
+    a.grant(ours, EX);
+    rig.settle();
+    assertThat(handOver(a, ours, b, theirs).commits()).isEqualTo(1);
+  }
+
+  /** What the release costs the one that holds EX, the other being in the queue. */
+  private StoreCounts handOver(RigNode from, Lock held, RigNode to, Lock wanted) {
+    CompletableFuture<LockOutcome> waiting = wanted.convert(EX);
+    rig.settle();
+    StoreCounts before = from.store.counts();
+    StoreCounts beforeWaiter = to.store.counts();
+    from.grant(held, NL);
+    assertThat(rig.await(waiting)).isInstanceOf(LockOutcome.Granted.class);
+    StoreCounts cost = since(from, before);
+    assertThat(cost.reads()).isEqualTo(cost.commits() - 1);
+    assertThat(since(to, beforeWaiter).reads()).isEqualTo(1);
+    rig.settle();
+    return cost;
+  }
+
+  @Test
+  void whoIsWaitedForNoMoreForgetsIt() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock ours = a.lockspace.lock("r");
+    Lock theirs = b.lockspace.lock("r");
+    a.grant(ours, EX);
+    handOver(a, ours, b, theirs);
+    b.grant(theirs, NL);
+    a.grant(ours, EX);
+    a.grant(ours, NL);
+    rig.settle();
+    StoreCounts before = a.store.counts();
+    a.grant(ours, EX);
+    a.grant(ours, NL);
+    rig.settle();
+    assertThat(since(a, before)).isEqualTo(new StoreCounts(2, 0, 0));
+  }
+
+  @Test
   void aRunIsOneCommitAsFarAsItCanBeGranted() {
     RigNode a = rig.member();
     RigNode b = rig.member();
