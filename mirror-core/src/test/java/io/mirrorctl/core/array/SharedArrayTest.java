@@ -359,7 +359,7 @@ class SharedArrayTest {
     try (TestCluster cluster = new TestCluster(disks)) {
       TestNode one = cluster.joinIdle();
       TestNode two = cluster.join();
-      try (ClusterPort.Permit permit = one.beginResync()) {
+      try (var _ = one.beginResync()) {
         two.fail(1);
         two.write(0, 1, CHUNK);
         two.reAdd(1);

@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -39,7 +40,7 @@ class SuspendListTest {
                 inside.decrementAndGet();
                 list.exit(range);
               }
-              Thread.yield();
+              LockSupport.parkNanos(1_000);
             }
           }));
     }
@@ -47,7 +48,7 @@ class SuspendListTest {
       list.suspend(1, List.of(WINDOW));
       assertThat(inside).hasValue(0);
       list.suspend(1, List.of());
-      Thread.yield();
+      LockSupport.parkNanos(1_000);
     }
     stop.set(true);
     writers.forEach(SharedRig::finish);
