@@ -11,6 +11,8 @@ import io.mirrorctl.core.resync.SyncThread;
 import io.mirrorctl.dlm.lock.JoinOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.LockspaceSettings;
+import io.mirrorctl.dlm.member.ClusterInfo;
+import io.mirrorctl.dlm.member.Incarnation;
 import io.mirrorctl.dlm.message.ChannelBinding;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import java.io.IOException;
@@ -123,7 +125,8 @@ final class ArrayJoin {
       switch (join(lockspace, settings)) {
         case JoinOutcome.Joined _ -> {}
         case JoinOutcome.Full(int members, int needTakeover) -> {
-          if (needTakeover == 0 || attempt == FULL_RETRIES) {
+          boolean mayChange = needTakeover > 0 || isSomebodyAway();
+          if (!mayChange || attempt == FULL_RETRIES) {
             throw new IOException(
                 "%s has %d slots, and none is free: %d nodes have it in use, %d slots wait for a takeover"
                     .formatted(name, identity.slots(), members, needTakeover));
@@ -137,6 +140,17 @@ final class ArrayJoin {
         case JoinOutcome.Halted(var reason) -> throw new IOException(name + ": " + reason);
       }
     }
+  }
+
+  /** Whether a node of the cluster is gone and not surely dead yet. */
+  private boolean isSomebodyAway() throws IOException {
+    ClusterInfo cluster = Await.done(node.membership().clusterInfo(), "asking who is there");
+    for (Incarnation member : cluster.active()) {
+      if (!Await.done(node.membership().isNodeUp(member.node()), "asking who is up")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void rest() throws IOException {
