@@ -232,6 +232,15 @@ final class ClusterRig implements AutoCloseable {
       array().device().write(offset, ByteBuffer.wrap(bytes(fill, length)), WriteOption.NONE);
     }
 
+    /** Fills the range with copies of the value. */
+    void write(long offset, long value, int length) throws IOException {
+      ByteBuffer data = ByteBuffer.allocate(length);
+      while (data.hasRemaining()) {
+        data.putLong(value);
+      }
+      array().device().write(offset, data.flip(), WriteOption.NONE);
+    }
+
     byte[] read(long offset, int length) throws IOException {
       byte[] data = new byte[length];
       ByteBuffer into = ByteBuffer.allocateDirect(length);
