@@ -21,8 +21,7 @@ import org.slf4j.LoggerFactory;
  * An array that this node has in use together with other nodes, from {@link ClusterNode#assemble}.
  *
  * <p>A conductor: the engine is {@link MirrorArray}, what it asks of the cluster goes through a
- * {@link ClusterPort}, what the cluster asks of it through its {@link
- * ArrayControl}.
+ * {@link ClusterPort}, what the cluster asks of it through its {@link ArrayControl}.
  *
  * <p>Threading: any thread but callbacks of the cluster. When the node halts, the array does: its
  * requests fail, and it is of no use any more.

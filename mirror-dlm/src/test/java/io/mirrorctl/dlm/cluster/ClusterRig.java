@@ -17,6 +17,7 @@ import io.mirrorctl.dlm.member.Heartbeat;
 import io.mirrorctl.dlm.member.MemberSettings;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
+import io.mirrorctl.dlm.zookeeper.Sessions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
 import java.io.IOException;
@@ -36,20 +37,21 @@ import java.util.concurrent.CopyOnWriteArrayList;
 final class ClusterRig implements AutoCloseable {
   static final int CHUNK = 64 << 10;
   static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Heartbeat HEARTBEAT = new Heartbeat(100, 5, 6);
+
+  /** A session of 3 s. */
+  static final Heartbeat QUICK = new Heartbeat(100, 5, 6);
+
   private static final int FILE_BYTES = 24 << 20;
 
   private final Path directory;
-  private final EmbeddedZooKeeper servers;
+  private EmbeddedZooKeeper servers;
+  private Heartbeat heartbeat = QUICK;
   private final List<Path> files = new ArrayList<>();
   private final List<Node> nodes = new CopyOnWriteArrayList<>();
 
   private ClusterRig(Path directory) throws Exception {
     this.directory = directory;
-    this.servers =
-        EmbeddedZooKeeper.start(
-            EmbeddedZooKeeper.Options.in(directory.resolve("servers"))
-                .withTick(Duration.ofMillis(500)));
+    this.servers = EmbeddedZooKeeper.start(options());
   }
 
   /** An array of two members and so many slots, its members equal. */
@@ -93,8 +95,29 @@ final class ClusterRig implements AutoCloseable {
     }
   }
 
-  EmbeddedZooKeeper servers() {
-    return servers;
+  /** For nodes to come. */
+  void heartbeat(Heartbeat other) {
+    heartbeat = other;
+  }
+
+  void stopServers() {
+    servers.close();
+  }
+
+  /** At the same address, with all they knew. */
+  void startServers() throws Exception {
+    int port = Integer.parseInt(servers.connectString().replaceAll(".*:", ""));
+    servers = EmbeddedZooKeeper.start(options().withPort(port));
+  }
+
+  private EmbeddedZooKeeper.Options options() {
+    return EmbeddedZooKeeper.Options.in(directory.resolve("servers"))
+        .withTick(Duration.ofMillis(500));
+  }
+
+  /** Has the servers end a node's session. */
+  void expire(Node node) {
+    Sessions.expire((ZooKeeperStore) node.node.membership().store(), servers.connectString());
   }
 
   /** A node of the cluster, with the array. */
@@ -173,7 +196,7 @@ final class ClusterRig implements AutoCloseable {
     private Node(int number) throws IOException {
       node =
           ClusterNode.join(
-              MemberSettings.of(number).with(HEARTBEAT),
+              MemberSettings.of(number).with(heartbeat),
               loop ->
                   timeout ->
                       ZooKeeperStore.connect(

@@ -111,7 +111,8 @@ class NodeDeathTest {
       second.write(0, 2, 4096);
       var died = new CountDownLatch(1);
       // its first write of a superblock comes when all nodes hold their I/O
-      second.member(0)
+      second
+          .member(0)
           .hook((offset, _) -> {
             if (offset == 4096) {
               second.die();

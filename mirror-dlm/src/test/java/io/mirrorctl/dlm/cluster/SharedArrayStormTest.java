@@ -166,9 +166,7 @@ class SharedArrayStormTest {
     private void check(ClusterRig.Node through, int block) throws IOException {
       byte[] data = through.read(offset(block), BLOCK);
       long value = ByteBuffer.wrap(data).getLong();
-      assertThat(value)
-          .as("block %d", first + block)
-          .isBetween(acknowledged[block], tried[block]);
+      assertThat(value).as("block %d", first + block).isBetween(acknowledged[block], tried[block]);
       byte[] whole = new byte[BLOCK];
       ByteBuffer fill = ByteBuffer.wrap(whole);
       while (fill.hasRemaining()) {

@@ -95,8 +95,7 @@ class SharedResyncTest {
         var waiting = begin(second, false);
         assertThat(waiting).isNotDone();
         second.array().stop();
-        assertThatThrownBy(() -> waiting.get(60, TimeUnit.SECONDS))
-            .hasMessageContaining("stopped");
+        assertThatThrownBy(() -> waiting.get(60, TimeUnit.SECONDS)).hasMessageContaining("stopped");
       }
     }
   }
@@ -138,8 +137,7 @@ class SharedResyncTest {
       first.array().array().members().reAdd(disk);
       await()
           .atMost(PATIENCE)
-          .untilAsserted(() ->
-              assertThat(first.states()).containsExactly("in-sync", "in-sync"));
+          .untilAsserted(() -> assertThat(first.states()).containsExactly("in-sync", "in-sync"));
       assertThat(rig.onMembers(2 * CHUNK, CHUNK)).startsWith(bytes(2, 4096));
     }
   }
