@@ -21,14 +21,19 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How a node comes into an array (docs/protocols/array.md). Everything between the token and its
  * end happens while nobody changes, joins or leaves; what comes after, this node hears.
  */
 final class ArrayJoin {
+  private static final Logger LOG = LoggerFactory.getLogger(ArrayJoin.class);
+
   /** How nodes choose the member they read from; all must do it in the same way. */
   private static final String READ_POLICY = "clustered-1";
 
@@ -48,6 +53,7 @@ final class ArrayJoin {
   private final ArrayEvents events;
   private LockspaceChannel channel;
   private boolean assembling;
+  private Optional<MirrorArray> assembled = Optional.empty();
 
   /**
    * @param devices under the node's lease; closed if this fails
@@ -84,6 +90,7 @@ final class ArrayJoin {
   }
 
   private void giveUp() {
+    assembled.ifPresent(ArrayJoin::abandon);
     for (BlockDevice device : devices) {
       try {
         device.close();
@@ -93,15 +100,32 @@ final class ArrayJoin {
     }
     inbox.close();
     if (channel != null) {
-      Lockspace.Leaving how =
-          assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN;
+      leave();
+    }
+  }
+
+  /** Waits for its end: this incarnation may join again. */
+  private void leave() {
+    try {
+      Await.done(channel.channel().close(), "leaving the exchange of messages");
       var _ =
-          channel
-              .channel()
-              .close()
-              .whenComplete((_, _) -> {
-                var _ = channel.lockspace().leave(how);
-              });
+          Await.done(
+              channel
+                  .lockspace()
+                  .leave(
+                      assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN),
+              "giving up the slot");
+    } catch (IOException e) {
+      LOG.warn("{}: {}", name, e.getMessage());
+    }
+  }
+
+  private static void abandon(MirrorArray mirror) {
+    mirror.control().halt("the node could not take it into use");
+    try {
+      mirror.close();
+    } catch (IOException e) {
+      // it is halted
     }
   }
 
@@ -225,6 +249,7 @@ final class ArrayJoin {
   private MirrorArray openHeld(ClusterPort port, Slots.Seen seen) throws IOException {
     assembling = true;
     MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());
+    assembled = Optional.of(mirror);
     ArrayControl control = mirror.control();
     control.holdIo();
     seen.blocks()

@@ -47,7 +47,6 @@ public final class ClusterArray {
   private final ClientDevice device;
   private final Env env;
   private final Executor holds;
-  private final CompletableFuture<Void> closed = new CompletableFuture<>();
   private Runnable onStop = () -> {};
   private boolean stopped;
   private volatile Optional<String> halted = Optional.empty();
@@ -118,7 +117,6 @@ public final class ClusterArray {
       leave();
     } finally {
       parts.inbox().close();
-      closed.complete(null);
       onStop.run();
     }
   }
@@ -130,16 +128,14 @@ public final class ClusterArray {
     device.drain();
     parts.turns().stop();
     parts.sync().close();
-    IOException failure = null;
+    IOException failure;
     try (Token.Held held = parts.token().take()) {
       parts.changes().settleIfInterrupted(held);
       failure = closeArray();
       parts.inbox().close();
       parts.slots().tell(SlotBlock.EMPTY);
     } finally {
-      if (failure == null) {
-        failure = closeArray();
-      }
+      var _ = closeArray(); // if the token could not be had
     }
     boolean clean = failure == null && parts.array().status().dirtyChunks() == 0;
     Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
@@ -190,6 +186,7 @@ public final class ClusterArray {
       halted = Optional.of(reason);
     }
     parts.control().halt(reason);
+    parts.inbox().close();
     parts.turns().stop();
   }
 

@@ -31,7 +31,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 
 /** Nodes in this process that share an array on real files, and real servers. */
 final class ClusterRig implements AutoCloseable {
@@ -192,6 +194,7 @@ final class ClusterRig implements AutoCloseable {
     private final List<MemberFile> members = new ArrayList<>();
     private final List<String> halts = new CopyOnWriteArrayList<>();
     private Optional<ClusterArray> array = Optional.empty();
+    private MemberFile.Hook firstHook = (_, _) -> {};
 
     private Node(int number) throws IOException {
       node =
@@ -214,6 +217,11 @@ final class ClusterRig implements AutoCloseable {
               });
     }
 
+    /** Of the members of the next assembly, from its start. */
+    void hookMembers(MemberFile.Hook hook) {
+      firstHook = hook;
+    }
+
     void assemble() throws IOException {
       assemble(ArrayOptions.DEFAULT);
     }
@@ -221,7 +229,9 @@ final class ClusterRig implements AutoCloseable {
     void assemble(ArrayOptions options) throws IOException {
       members.clear();
       for (Path file : files) {
-        members.add(new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared"))));
+        var member = new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared")));
+        member.hook(firstHook);
+        members.add(member);
       }
       array = Optional.of(node.assemble("shared", members, options));
     }
@@ -281,6 +291,23 @@ final class ClusterRig implements AutoCloseable {
       await()
           .atMost(PATIENCE)
           .untilAsserted(() -> assertThat(slots().get(slot)).isEqualTo(new SlotState.Free()));
+    }
+
+    /** Waits until these incarnations have slots, and nobody else. */
+    void awaitMembers(Node... nodes) {
+      Set<Long> expected =
+          Arrays.stream(nodes)
+              .map(other -> other.node.membership().standing().incarnation())
+              .collect(Collectors.toSet());
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() ->
+              assertThat(
+                      slots().stream()
+                          .filter(SlotState.Member.class::isInstance)
+                          .map(slot -> ((SlotState.Member) slot).incarnation())
+                          .collect(Collectors.toSet()))
+                  .isEqualTo(expected));
     }
 
     /** Waits until no slot waits for a takeover and everything is copied. */

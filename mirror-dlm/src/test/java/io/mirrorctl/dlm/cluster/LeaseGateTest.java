@@ -91,6 +91,6 @@ class LeaseGateTest {
     }
     assertThat(gate.lateWrites())
         .hasSize(100)
-        .startsWith(new LeaseGate.Late("a", new SectorRange(0, 1)));
+        .startsWith(new LateWrite("a", new SectorRange(0, 1)));
   }
 }

@@ -65,7 +65,7 @@ class LostServersTest {
       assertThat(again.read(0, 4096)).isEqualTo(bytes(1, 4096));
       again.write(0, 4, 4096);
       assertThat(first.read(0, 4096)).isEqualTo(bytes(4, 4096));
-      first.awaitFree(1);
+      first.awaitMembers(first, again);
       first.awaitQuiet();
       again.awaitQuiet();
       assertThat(rig.onMembers(0, 4096)).isEqualTo(bytes(4, 4096));
