@@ -6,6 +6,7 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.resync.SyncThread;
 import io.mirrorctl.dlm.lock.JoinOutcome;
@@ -40,6 +41,8 @@ final class ArrayJoin {
   /** As long as a member's time-out and five seconds. */
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(35);
 
+  private static final SectorRange EVERYTHING = new SectorRange(0, Long.MAX_VALUE);
+
   private static final Duration FULL_RETRY = Duration.ofMillis(500);
   private static final int FULL_RETRIES = 120;
 
@@ -48,7 +51,6 @@ final class ArrayJoin {
   private final List<? extends BlockDevice> devices;
   private final ArrayOptions options;
   private final Deaths deaths = new Deaths();
-  private final Opening opening = new Opening();
   private final Inbox inbox;
   private final ArrayEvents events;
   private LockspaceChannel channel;
@@ -65,7 +67,7 @@ final class ArrayJoin {
     this.devices = devices;
     this.options = options;
     this.inbox = new Inbox(node.env());
-    this.events = new ArrayEvents(deaths, inbox, opening);
+    this.events = new ArrayEvents(deaths, inbox);
   }
 
   /** Joins; returns when the array is assembled, though its I/O may have to wait. */
@@ -222,7 +224,7 @@ final class ArrayJoin {
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
-      MirrorArray mirror = openHeld(port, seen);
+      MirrorArray mirror = open(port, seen);
       slots.tell(new SlotBlock(true, List.of()));
       boolean alone = seen.active().isEmpty();
       if (alone) {
@@ -234,30 +236,28 @@ final class ArrayJoin {
       array =
           new ClusterArray(
               new ClusterArray.Parts(
-                  mirror, control, port, sync, channel, slots, token, changes, turns, inbox,
-                  opening),
+                  mirror, control, port, sync, channel, slots, token, changes, turns, inbox),
               node.env());
       node.add(array);
-      opening.begin(control, alone ? Set.of() : seen.unknown());
     }
     array.sync().start();
     events.begin(takeover);
     return array;
   }
 
-  /** Assembles the array; its I/O is held, and what others copy is suspended. */
-  private MirrorArray openHeld(ClusterPort port, Slots.Seen seen) throws IOException {
+  /** Assembles the array; what others copy, or may have been copying when they died, is suspended. */
+  private MirrorArray open(ClusterPort port, Slots.Seen seen) throws IOException {
     assembling = true;
     MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());
     assembled = Optional.of(mirror);
     ArrayControl control = mirror.control();
-    control.holdIo();
     seen.blocks()
         .forEach((slot, block) -> {
           if (!block.windows().isEmpty()) {
             control.suspend(slot, block.windows());
           }
         });
+    seen.unknown().forEach(slot -> control.suspend(slot, List.of(EVERYTHING)));
     inbox.open(control);
     return mirror;
   }

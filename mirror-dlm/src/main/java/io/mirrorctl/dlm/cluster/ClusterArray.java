@@ -40,8 +40,7 @@ public final class ClusterArray {
       Token token,
       Changes changes,
       ResyncTurns turns,
-      Inbox inbox,
-      Opening opening) {}
+      Inbox inbox) {}
 
   private final Parts parts;
   private final ClientDevice device;
@@ -88,14 +87,6 @@ public final class ClusterArray {
     return parts.channel().lockspace();
   }
 
-  /**
-   * Whether I/O has begun: not before the slots of nodes are taken over that were dead when this
-   * one came.
-   */
-  public boolean isOpen() {
-    return parts.opening().isBegun();
-  }
-
   /** Why the array is of no use any more, if it is: its node is no member of the cluster. */
   public Optional<String> halted() {
     return halted;
@@ -122,9 +113,6 @@ public final class ClusterArray {
   }
 
   private void leave() throws IOException {
-    if (!isOpen()) {
-      parts.control().halt("the array is stopped");
-    }
     device.drain();
     parts.turns().stop();
     parts.sync().close();
