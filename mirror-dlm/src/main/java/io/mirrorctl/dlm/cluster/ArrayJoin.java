@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -114,8 +113,7 @@ final class ArrayJoin {
           Await.done(
               channel
                   .lockspace()
-                  .leave(
-                      assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN),
+                  .leave(assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN),
               "giving up the slot");
     } catch (IOException e) {
       LOG.warn("{}: {}", name, e.getMessage());
@@ -245,7 +243,9 @@ final class ArrayJoin {
     return array;
   }
 
-  /** Assembles the array; what others copy, or may have been copying when they died, is suspended. */
+  /**
+   * Assembles the array; what others copy, or may have been copying when they died, is suspended.
+   */
   private MirrorArray open(ClusterPort port, Slots.Seen seen) throws IOException {
     assembling = true;
     MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());

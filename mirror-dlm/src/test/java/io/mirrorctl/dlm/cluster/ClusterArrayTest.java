@@ -9,7 +9,6 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.format.Superblock;
-import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

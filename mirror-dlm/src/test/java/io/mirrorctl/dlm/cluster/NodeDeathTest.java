@@ -227,9 +227,7 @@ class NodeDeathTest {
           };
       first.hookReads(unreadable);
       second.die();
-      await()
-          .atMost(PATIENCE)
-          .until(() -> first.slots().get(1) instanceof SlotState.NeedsTakeover);
+      await().atMost(PATIENCE).until(() -> first.slots().get(1) instanceof SlotState.NeedsTakeover);
       ClusterRig.Node third = rig.member(3);
       third.hookReads((offset, length) -> {
         if (!third.node().arrays().isEmpty()) { // it has assembled the array

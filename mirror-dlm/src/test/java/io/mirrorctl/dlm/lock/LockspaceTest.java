@@ -73,6 +73,37 @@ class LockspaceTest {
   }
 
   @Test
+  void whenAllSlotsWaitForATakeoverTheNextNodeGetsTheFirst() {
+    LockspaceSettings two = new LockspaceSettings(2, Map.of());
+    RigNode a = rig.node();
+    RigNode b = rig.node();
+    a.lockspace = ((JoinOutcome.Joined) rig.await(a.join(two))).lockspace();
+    b.lockspace = ((JoinOutcome.Joined) rig.await(b.join(two))).lockspace();
+    rig.await(a.lockspace.leave(Lockspace.Leaving.NEEDS_TAKEOVER));
+    rig.await(b.lockspace.leave(Lockspace.Leaving.NEEDS_TAKEOVER));
+    RigNode c = rig.node();
+    c.lockspace = ((JoinOutcome.Joined) rig.await(c.join(two))).lockspace();
+    assertThat(c.lockspace.slot()).isZero();
+    assertThat(c.lockspace.view().slots().get(1)).isInstanceOf(SlotState.NeedsTakeover.class);
+    assertThat(rig.await(rig.node().join(two))).isEqualTo(new JoinOutcome.Full(1, 1));
+  }
+
+  @Test
+  void whoJoinsWhenAllHaveDiedPurgesThemFirst() {
+    LockspaceSettings two = new LockspaceSettings(2, Map.of());
+    RigNode a = rig.node();
+    RigNode b = rig.node();
+    rig.await(a.join(two));
+    rig.await(b.join(two));
+    rig.kill(a);
+    rig.kill(b);
+    RigNode c = rig.node();
+    c.lockspace = ((JoinOutcome.Joined) rig.await(c.join(two))).lockspace();
+    assertThat(c.lockspace.slot()).isZero();
+    assertThat(c.lockspace.view().slots().get(1)).isInstanceOf(SlotState.NeedsTakeover.class);
+  }
+
+  @Test
   void anUncontendedConvertIsOneCommitAndNoRead() {
     RigNode a = rig.member();
     Lock lock = a.lockspace.lock("r");
