@@ -65,7 +65,7 @@ final class ArrayJoin {
     this.name = name;
     this.devices = devices;
     this.options = options;
-    this.inbox = new Inbox(node.env());
+    this.inbox = new Inbox(node.env(), node::halt);
     this.events = new ArrayEvents(deaths, inbox);
   }
 
