@@ -234,7 +234,8 @@ final class ArrayJoin {
       array =
           new ClusterArray(
               new ClusterArray.Parts(
-                  mirror, control, port, sync, channel, slots, token, changes, turns, inbox),
+                  mirror, control, port, sync, channel, slots, token, changes, turns, takeover,
+                  inbox),
               node.env());
       node.add(array);
     }

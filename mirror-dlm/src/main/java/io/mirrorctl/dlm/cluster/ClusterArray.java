@@ -40,6 +40,7 @@ public final class ClusterArray {
       Token token,
       Changes changes,
       ResyncTurns turns,
+      Takeover takeover,
       Inbox inbox) {}
 
   private final Parts parts;
@@ -116,6 +117,7 @@ public final class ClusterArray {
     device.drain();
     parts.turns().stop();
     parts.sync().close();
+    parts.takeover().stop(); // bits that came in now would be left out below
     IOException failure;
     try (Token.Held held = parts.token().take()) {
       parts.changes().settleIfInterrupted(held);
