@@ -15,6 +15,13 @@ import java.util.Set;
 public interface ArrayControl {
 
   /**
+   * Whether this node reaches a member that is to receive again.
+   *
+   * @throws IOException if not, saying why
+   */
+  void reach(int number) throws IOException;
+
+  /**
    * Another node is about to change the set of members: no member I/O begins from now on; returns
    * when none is in flight.
    *

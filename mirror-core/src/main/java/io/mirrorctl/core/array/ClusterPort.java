@@ -62,6 +62,15 @@ public interface ClusterPort {
     /** Numbers of the members that the change takes out because they failed. */
     Set<Integer> failing();
 
+    /**
+     * Numbers of the members that begin to receive by it: before anything is held, every node is
+     * asked whether it reaches them.
+     */
+    Set<Integer> returning();
+
+    /** A node does not reach one of them: nothing is changed, and the caller is told the reason. */
+    void refused(String reason);
+
     /** Stops this node's member I/O; returns when none is in flight. */
     void hold();
 

@@ -11,6 +11,7 @@ import io.mirrorctl.core.block.VolatileDevice;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -62,6 +63,8 @@ final class Membership {
   interface Step {
     MemberSet apply(MemberSet set) throws IOException;
   }
+
+  private static final System.Logger LOG = System.getLogger(Membership.class.getName());
 
   private final IoGate gate;
   private final ClusterPort cluster;
@@ -249,6 +252,22 @@ final class Membership {
         requestSettling();
       }
     }
+    if (failure == null && !isFilled()) {
+      fillVacantRoles();
+    }
+  }
+
+  private boolean isFilled() {
+    MemberSet set = current;
+    return !fillsRoles || fillRoles(set).receiving().size() == set.receiving().size();
+  }
+
+  private void fillVacantRoles() {
+    try {
+      transact(set -> set, this::isFilled);
+    } catch (IOException e) {
+      LOG.log(Level.WARNING, "no spare takes the place of a lost member: {0}", e.getMessage());
+    }
   }
 
   /** Lock held. */
@@ -313,6 +332,28 @@ final class Membership {
     @Override
     public Set<Integer> failing() {
       return condemnedNumbers();
+    }
+
+    @Override
+    public Set<Integer> returning() {
+      MemberSet before = current;
+      MemberSet next;
+      try {
+        synchronized (condemnedLock) {
+          next = withRolesFilled(step.apply(without(before, condemned)), condemned);
+        }
+      } catch (IOException notPossible) { // as will be seen when it is made
+        return Set.of();
+      }
+      return next.receivingFirst(before).stream()
+          .map(leg -> leg.member().devNumber())
+          .collect(toImmutableSet());
+    }
+
+    @Override
+    public void refused(String reason) {
+      failure = ArrayException.failed(reason);
+      done = true;
     }
 
     @Override
@@ -402,9 +443,18 @@ final class Membership {
       recorded.putAll(condemned);
       losses.addAndGet(incomplete(recorded).size());
       MemberSet next = step.apply(without(current, recorded));
-      proposed = (fillsRoles ? fillRoles(next) : next).withEvents(newestEvents + 1);
+      proposed = withRolesFilled(next, recorded).withEvents(newestEvents + 1);
       return proposed;
     }
+  }
+
+  /**
+   * Beside other nodes not in the change that takes a member out, which nobody may refuse: a node
+   * might not reach the spare.
+   */
+  private MemberSet withRolesFilled(MemberSet set, Map<Member, Verdict> lost) {
+    boolean fills = fillsRoles && (lost.isEmpty() || !cluster.isShared());
+    return fills ? fillRoles(set) : set;
   }
 
   private ClusterPort.Committed committed() {

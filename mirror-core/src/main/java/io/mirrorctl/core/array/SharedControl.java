@@ -40,6 +40,20 @@ final class SharedControl implements ArrayControl {
   }
 
   @Override
+  public void reach(int number) throws IOException {
+    for (Leg leg : membership.current().legs()) {
+      Member member = leg.member();
+      if (member.devNumber() == number) {
+        if (!Candidate.read(member.device()).superblock().deviceUuid().equals(member.uuid())) {
+          throw ArrayException.failed(member + " is another disk here");
+        }
+        return;
+      }
+    }
+    throw ArrayException.failed("member %d is not attached here".formatted(number));
+  }
+
+  @Override
   public Set<Integer> hold(Set<Integer> failing) {
     membership.condemnNumbers(failing);
     gate.hold();

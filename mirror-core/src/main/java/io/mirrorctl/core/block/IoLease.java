@@ -16,8 +16,8 @@ public interface IoLease {
   void await() throws DeviceException;
 
   /**
-   * A request is about to be submitted: as {@link #await}, and counted until {@link #returned}, so that
-   * somebody can wait until none is under way.
+   * A request is about to be submitted: as {@link #await}, and counted until {@link #returned}, so
+   * that somebody can wait until none is under way.
    */
   default void submit() throws DeviceException {
     await();

@@ -5,12 +5,14 @@ import io.mirrorctl.core.array.ClusterPort.Committed;
 import io.mirrorctl.core.array.ClusterPort.SetChange;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.message.Bits256;
+import io.mirrorctl.dlm.message.ClusterMessage;
 import io.mirrorctl.dlm.message.ClusterMessage.Change;
 import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -71,7 +73,7 @@ final class Changes {
         if (inbox.control().isPresent()) {
           settle(held);
         }
-        if (!change.isDone()) {
+        if (!change.isDone() && isPossible(held, change)) {
           make(held, change);
         }
       } finally {
@@ -83,6 +85,18 @@ final class Changes {
       }
       throw e;
     }
+  }
+
+  /** Whether all nodes reach the members that begin to receive. */
+  private static boolean isPossible(Token.Held held, SetChange change) throws IOException {
+    for (int number : change.returning()) {
+      Optional<String> refused = held.propose(new ClusterMessage.ReAdd(number));
+      if (refused.isPresent()) {
+        change.refused(refused.get());
+        return false;
+      }
+    }
+    return true;
   }
 
   private void make(Token.Held held, SetChange change) throws IOException {

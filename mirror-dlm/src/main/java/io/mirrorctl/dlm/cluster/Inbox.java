@@ -21,12 +21,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Does what other nodes' messages, and their coming and going, ask of the array: one after the
  * other, on threads that may block.
  */
 final class Inbox implements MessageListener {
+  private static final Logger LOG = LoggerFactory.getLogger(Inbox.class);
+
   private final Executor sequence;
   private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
@@ -116,10 +120,15 @@ final class Inbox implements MessageListener {
       case ClusterMessage.ResyncStart _,
           ClusterMessage.Abort _,
           ClusterMessage.BitmapNeedsSync _ -> {}
-      case ClusterMessage.NewDisk _,
-          ClusterMessage.Remove _,
-          ClusterMessage.ReAdd _,
-          ClusterMessage.BitmapResize _ -> {
+      case ClusterMessage.ReAdd(int number) -> {
+        try {
+          array.reach(number);
+        } catch (IOException e) {
+          LOG.warn("a member cannot be taken back: {}", e.getMessage());
+          return Answer.refused("cannot read member " + number);
+        }
+      }
+      case ClusterMessage.NewDisk _, ClusterMessage.Remove _, ClusterMessage.BitmapResize _ -> {
         return Answer.refused("not supported yet");
       }
       case ClusterMessage.ChangeCapacity _ ->

@@ -8,6 +8,7 @@ import io.mirrorctl.dlm.message.Delivery;
 import io.mirrorctl.dlm.message.Pending;
 import io.mirrorctl.dlm.message.Transaction;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Condition;
@@ -137,6 +138,21 @@ final class Token {
      */
     Bits256 send(ClusterMessage message) throws IOException {
       return delivered(message, transaction.send(message));
+    }
+
+    /**
+     * Asks all nodes.
+     *
+     * @return why one of them refused
+     */
+    Optional<String> propose(ClusterMessage.Proposal message) throws IOException {
+      CompletableFuture<Delivery> sent = transaction.send(message);
+      if (Await.done(sent, "asking the other nodes")
+          instanceof Delivery.Refused(int slot, var why)) {
+        return Optional.of("the node of slot %d refused: %s".formatted(slot, why));
+      }
+      var _ = delivered(message, sent);
+      return Optional.empty();
     }
 
     /** Tells all nodes the last message before this is closed. */
