@@ -165,7 +165,7 @@ public final class LockManager implements AutoCloseable {
     } finally {
       if (!begun) {
         forget(lockspace);
-        var _ = channel.close().thenRun(() -> lockspace.leave(Lockspace.Leaving.CLEAN));
+        var _ = channel.close().thenCompose(_ -> lockspace.leave(Lockspace.Leaving.CLEAN));
       }
     }
     synchronized (lockspaces) {
