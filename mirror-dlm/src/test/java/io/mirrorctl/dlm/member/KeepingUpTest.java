@@ -9,6 +9,7 @@ import io.mirrorctl.dlm.simulation.Simulation;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
@@ -29,6 +30,27 @@ class KeepingUpTest {
 
   private boolean comes(SimulatedMember member, String what, Duration limit) {
     return simulation.runUntil(() -> member.heard().contains(what), limit);
+  }
+
+  @Test
+  void aNodeThatHungEjectsNobodyForWhatItSleptThrough() {
+    SimulatedMember one = member(1).joinNow();
+    SimulatedMember two = member(2).joinNow();
+    simulation.run(Duration.ofSeconds(20));
+    var hangs = new AtomicBoolean();
+    servers.onCommit(done -> {
+      boolean renewal = done.ops().stream().anyMatch(op -> op.path().equals(Paths.lease(one.id())));
+      if (renewal && !hangs.getAndSet(true)) {
+        // with the answer on its way
+        one.node().stall();
+        simulation.after(Duration.ofMillis(9_900), one.node()::unstall);
+      }
+    });
+    simulation.run(Duration.ofSeconds(30));
+    assertThat(hangs).isTrue();
+    assertThat(two.halted()).isEmpty();
+    assertThat(one.halted()).isEmpty();
+    assertThat(one.mayWrite() && two.mayWrite()).isTrue();
   }
 
   @Test
