@@ -31,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,15 +77,15 @@ public final class LockManager implements AutoCloseable {
   public static LockManager join(
       ZooKeeperOptions servers, MemberSettings settings, MembershipListener listener)
       throws IOException {
+    var halting = new AtomicReference<Membership>();
     Loop loop =
-        Loop.start(
-            "mirror-dlm-" + settings.node(),
-            (_, e) -> LOG.error("node {}: a callback failed", settings.node(), e));
+        Loop.start("mirror-dlm-" + settings.node(), (_, e) -> failed(settings, halting.get(), e));
     Membership membership =
         Membership.of(
             settings,
             MemberPorts.of(
                 loop, Env.system(), timeout -> connect(servers, timeout, loop), listener));
+    halting.set(membership);
     LockManager manager = new LockManager(loop, membership);
     boolean joined = false;
     try {
@@ -98,6 +99,16 @@ public final class LockManager implements AutoCloseable {
       if (!joined) {
         manager.end();
       }
+    }
+  }
+
+  /**
+   * An error is a broken promise, of the lock manager's or of who uses it: not to be gone on from.
+   */
+  private static void failed(MemberSettings settings, Membership membership, Throwable thrown) {
+    LOG.error("node {}: a callback failed", settings.node(), thrown);
+    if (thrown instanceof Error) {
+      membership.halt("a task of its loop failed: " + thrown);
     }
   }
 
@@ -133,8 +144,9 @@ public final class LockManager implements AutoCloseable {
 
   /**
    * Joins a lockspace and takes this node's place in the broadcasts there. A member that does not
-   * answer in time is ejected from the cluster; if this node cannot follow the others it halts,
-   * which the listener of the membership hears.
+   * answer in time is ejected from the cluster; if this node cannot follow the others, or fails
+   * when it has sent something in its first transaction, it halts, which the listener of the
+   * membership hears.
    *
    * @param listener hears who comes and goes
    * @param receiver applies the messages of the others, from the end of this call on at the latest
@@ -145,18 +157,19 @@ public final class LockManager implements AutoCloseable {
       throws IOException {
     var binding = new ChannelBinding(membership, node(), listener, receiver);
     Lockspace lockspace = joined(name, binding.join(name, settings.lockspace(), settings.limit()));
+    BroadcastChannel channel = binding.channel().channel();
     boolean begun = false;
     try {
-      begin(binding.channel().channel(), settings, name);
+      begin(channel, settings, name);
       begun = true;
     } finally {
       if (!begun) {
         forget(lockspace);
-        var _ = lockspace.leave(Lockspace.Leaving.CLEAN);
+        var _ = channel.close().thenCompose(_ -> lockspace.leave(Lockspace.Leaving.CLEAN));
       }
     }
     synchronized (lockspaces) {
-      channels.add(binding.channel().channel());
+      channels.add(channel);
     }
     return binding.channel();
   }
@@ -166,12 +179,29 @@ public final class LockManager implements AutoCloseable {
     String what = "joining the broadcasts of lockspace " + name;
     switch (await(channel.join().outcome(), what)) {
       case Begun.Open(var transaction) -> {
-        var learnt = new CompletableFuture<Void>();
-        loop.execute(() -> learn(settings, transaction, learnt));
-        await(learnt, what);
-        await(transaction.end(), what);
+        var first = new FirstTransaction(transaction);
+        boolean done = false;
+        try {
+          var learnt = new CompletableFuture<Void>();
+          loop.execute(() -> learn(settings, first, learnt));
+          await(learnt, what);
+          await(first.end(), what);
+          done = true;
+        } finally {
+          if (!done) {
+            loop.execute(() -> giveUp(first, what));
+          }
+        }
       }
       case Begun.Not(String reason) -> throw new IOException(what + ": " + reason);
+    }
+  }
+
+  private void giveUp(FirstTransaction first, String what) {
+    if (first.hasSent()) {
+      membership.halt(what + " failed half-way: the next holder of the token has to settle it");
+    } else {
+      var _ = first.end();
     }
   }
 

@@ -20,6 +20,7 @@ import io.mirrorctl.dlm.member.Incarnation;
 import io.mirrorctl.dlm.member.MemberSettings;
 import io.mirrorctl.dlm.member.MembershipListener;
 import io.mirrorctl.dlm.message.Answer;
+import io.mirrorctl.dlm.message.Begun;
 import io.mirrorctl.dlm.message.Bits256;
 import io.mirrorctl.dlm.message.ChannelSettings;
 import io.mirrorctl.dlm.message.ClusterMessage;
@@ -28,6 +29,7 @@ import io.mirrorctl.dlm.message.Delivery;
 import io.mirrorctl.dlm.message.Envelope;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import io.mirrorctl.dlm.message.MessageListener;
+import io.mirrorctl.dlm.message.Transaction;
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
@@ -246,6 +248,72 @@ class LockManagerTest {
             .hasMessageContaining("the shelf is empty");
         assertThat(one.send(1).join()).isEqualTo(DELIVERED);
       }
+    }
+  }
+
+  @Test
+  void aJoinThatFailsWhenSomethingWasSentHaltsAndTheNextHolderHasToSettle() throws Exception {
+    try (var one = new Node(1)) {
+      var settings =
+          HASTY.learning(transaction ->
+              transaction
+                  .send(new ChangeCapacity(7))
+                  .thenCompose(_ -> CompletableFuture.failedFuture(new IOException("torn"))));
+      var halts = new CopyOnWriteArrayList<HaltCode>();
+      MembershipListener hearing =
+          new MembershipListener() {
+            @Override
+            public CompletionStage<Void> halted(HaltCode code, String text) {
+              halts.add(code);
+              return CompletableFuture.completedFuture(null);
+            }
+          };
+      try (LockManager second = LockManager.join(cluster(), MemberSettings.of(2), hearing)) {
+        assertThatThrownBy(() ->
+                second.channel(
+                    "warehouse",
+                    settings,
+                    new LockspaceListener() {},
+                    MessageListener.applying(_ -> {})))
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("torn");
+        await().untilAsserted(() -> assertThat(halts).containsExactly(HaltCode.CALLBACK_FAILED));
+        var begun = one.warehouse.channel().begin().outcome().orTimeout(60, TimeUnit.SECONDS);
+        Transaction next = ((Begun.Open) begun.join()).transaction();
+        assertThat(next.interrupted()).isTrue();
+        next.end().join();
+      }
+    }
+  }
+
+  @Test
+  void aBrokenPromiseOnTheLoopHaltsTheNodeAndAnExceptionOfACallbackDoesNot() throws Exception {
+    try (var one = new Node(1);
+        var two = new Node(2)) {
+      Lockspace lockspace = one.warehouse.lockspace();
+      convert(
+          lockspace.lock(
+              "clumsy",
+              _ -> {
+                throw new IllegalStateException("dropped it");
+              }),
+          LockMode.EX);
+      convert(
+          lockspace.lock(
+              "broken",
+              _ -> {
+                throw new AssertionError("two owners");
+              }),
+          LockMode.EX);
+      var _ = two.warehouse.lockspace().lock("clumsy").convert(LockMode.EX);
+      assertThat(one.send(7).join()).isEqualTo(DELIVERED);
+      assertThat(one.ends).isEmpty();
+
+      var _ = two.warehouse.lockspace().lock("broken").convert(LockMode.EX);
+
+      await().untilAsserted(() -> assertThat(one.ends).hasSize(2));
+      assertThat(one.ends.getFirst()).startsWith("CALLBACK_FAILED").contains("two owners");
+      assertThat(one.manager.membership().lease().isValid()).isFalse();
     }
   }
 

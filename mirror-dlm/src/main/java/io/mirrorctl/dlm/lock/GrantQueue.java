@@ -161,7 +161,7 @@ final class GrantQueue {
       case Converting(LockMode held, LockMode _) ->
           entries.set(
               entries.indexOf(entry),
-              new Entry(entry.owner(), new Granted(held), request, millis, Bytes.EMPTY));
+              new Entry(entry.owner(), new Granted(held), request, millis, entry.note()));
       case Waiting _ -> entries.remove(entry);
     }
     grantWhatCanBe();

@@ -177,6 +177,7 @@ final class LockspaceMember extends LoopTasks implements Lockspace {
               } else {
                 stop(State.LEFT);
                 outcome.complete(new LeaveOutcome.Done(now.generation()));
+                List.copyOf(changes).forEach(change -> change.complete(new LeaveOutcome.Left()));
               }
             })
         .start();

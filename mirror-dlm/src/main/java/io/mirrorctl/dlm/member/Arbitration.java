@@ -38,7 +38,8 @@ final class Arbitration {
             missing(view),
             view.accusations().stream().map(Accusation::of).collect(Collectors.toUnmodifiableSet()),
             view.epoch());
-    boolean defends = view.owner().isEmpty() || view.owner().get().equals(self);
+    boolean defends =
+        view.owner().filter(owner -> view.member(owner).isPresent()).map(self::equals).orElse(true);
     var vote = new CompletableFuture<Vote>();
     var limit = loop.after(timeout, () -> vote.complete(Vote.LOST));
     var mayWin = new CompletableFuture<Void>();

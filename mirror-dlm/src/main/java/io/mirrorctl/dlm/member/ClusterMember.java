@@ -55,7 +55,6 @@ final class ClusterMember {
   private Duration joinLimit = Duration.ZERO;
   private Loop.Timer joinTimer = () -> {};
   private Heartbeat heartbeat;
-  private boolean suspended;
   private volatile Seat seat;
 
   ClusterMember(MemberSettings settings, MemberPorts ports) {
@@ -119,7 +118,7 @@ final class ClusterMember {
     joinTimedOut = true;
     if (seat != null) {
       withdraw();
-    } else if (suspended || !joining.entering()) {
+    } else if (isSuspended() || !joining.entering()) {
       joining.timeout(joinLimit);
     }
     // else it may be in the view already, and has to leave it when it knows
@@ -148,7 +147,7 @@ final class ClusterMember {
                     view.stage(),
                     view.epoch(),
                     view.ids(m -> m.takesPart() && !m.hasPassed(view.stage()))));
-    if (suspended) {
+    if (isSuspended()) {
       joinFailed(result);
     } else {
       loop.when(services.leave(), _ -> joinFailed(result));
@@ -195,12 +194,8 @@ final class ClusterMember {
 
   private void session(SessionEvent event) {
     switch (event) {
-      case SUSPENDED -> {
-        suspended = true;
-        LOG.info("node {}: the servers do not answer", settings.node());
-      }
+      case SUSPENDED -> LOG.info("node {}: the servers do not answer", settings.node());
       case RECONNECTED -> {
-        suspended = false;
         LOG.info("node {}: the servers answer again", settings.node());
         if (seat != null) {
           seat.reconnected();
@@ -462,7 +457,11 @@ final class ClusterMember {
   }
 
   boolean isSuspended() {
-    return suspended;
+    return (seat == null
+            ? Optional.ofNullable(joining).flatMap(Joining::link)
+            : Optional.of(seat.link()))
+        .map(Link::isSuspended)
+        .orElse(false);
   }
 
   Optional<String> waitingToEnter() {

@@ -310,7 +310,15 @@ final class Joining {
       }
       List<String> mismatches = cluster.mismatches(settings);
       if (!mismatches.isEmpty()) {
-        return nothing(now, new Step.Fault(String.join("; ", mismatches)));
+        String differs = String.join("; ", mismatches);
+        boolean oneLives =
+            others.stream().anyMatch(id -> !peers.isAway(id) && peers.hasRenewed(id));
+        return nothing(
+            now,
+            oneLives
+                ? new Step.Fault(differs)
+                : new Step.Wait(
+                    "a sign of life of the members, whose settings differ: " + differs));
       }
     }
     Optional<Incarnation> same =

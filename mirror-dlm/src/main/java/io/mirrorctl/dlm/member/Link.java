@@ -31,6 +31,7 @@ final class Link {
   private final Peers peers;
   private final Deaths deaths;
   private boolean closed;
+  private boolean suspended;
 
   Link(Store store, OwnLoop loop, MemberSettings settings, MemberPorts ports, Events events) {
     this.store = store;
@@ -76,6 +77,11 @@ final class Link {
     return deaths;
   }
 
+  /** Whether the servers do not answer at the moment, as far as is known. */
+  boolean isSuspended() {
+    return suspended;
+  }
+
   /** Complete when no change can be missed any more; the view is read then. */
   CompletableFuture<Void> open() {
     return store
@@ -114,6 +120,7 @@ final class Link {
     if (closed) {
       return;
     }
+    suspended = event != SessionEvent.RECONNECTED;
     if (event == SessionEvent.RECONNECTED) {
       peers.reconnected(view.view());
       view.touched();

@@ -11,7 +11,8 @@ import java.util.concurrent.CompletionStage;
  * is not entered anywhere before all have completed the one before.
  *
  * <p>What a listener throws, or completes a stage with exceptionally, halts the node with {@link
- * HaltCode#CALLBACK_FAILED}. A stage not completed in time makes it an ejected one.
+ * HaltCode#CALLBACK_FAILED}, but for a stage that has been begun anew since ({@link
+ * #regroupRestarted}). A stage not completed in time makes it an ejected one.
  */
 public interface MembershipListener {
 
@@ -60,6 +61,15 @@ public interface MembershipListener {
   default CompletionStage<Void> settle(ClusterInfo cluster) {
     return CompletableFuture.completedFuture(null);
   }
+
+  /**
+   * The regroup has begun again, with this epoch, while a callback of its stages ({@link #holdIo},
+   * {@link #cleanUpFirst}, {@link #cleanUpSecond}, {@link #settle}, {@link #resumeIo}) is running
+   * here, or has just ended. Somebody came or went: what waits for another member may wait for a
+   * dead one. Such a callback has to complete at once, in whatever way, as the next stage begins
+   * only then; that it failed does not count any more. All stages are done anew.
+   */
+  default void regroupRestarted(long epoch) {}
 
   /**
    * This incarnation is over: locks are gone, nothing more may be written. The last call.

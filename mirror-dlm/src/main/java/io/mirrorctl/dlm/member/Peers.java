@@ -166,7 +166,12 @@ final class Peers {
 
   /** Since its last renewal was seen, or one could have been missed. */
   Duration sinceRenewal(Incarnation id) {
+    return sinceRenewal(id, ticker.read());
+  }
+
+  /** The same at an earlier moment; negative if it has renewed since. */
+  Duration sinceRenewal(Incarnation id, long nanos) {
     Track track = tracks.get(id);
-    return track == null ? Duration.ZERO : Duration.ofNanos(ticker.read() - track.seenNanos);
+    return track == null ? Duration.ZERO : Duration.ofNanos(nanos - track.seenNanos);
   }
 }

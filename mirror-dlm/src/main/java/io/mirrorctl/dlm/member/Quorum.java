@@ -7,6 +7,7 @@ import io.mirrorctl.dlm.member.ViewEntry.Outcome;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -37,7 +38,9 @@ final class Quorum {
   }
 
   CompletableFuture<QuorumResult> giveUp(Wait wait) {
-    return afterRegroup(wait, () -> apply(this::giveUp, () -> giveUp(wait), wait));
+    // the answer to the commit may be lost: then the next attempt finds it done
+    var tried = new AtomicBoolean();
+    return afterRegroup(wait, () -> apply(now -> giveUp(now, tried), () -> giveUp(wait), wait));
   }
 
   /** Runs the question now or, if it may wait, when the regroup under way is over. */
@@ -143,7 +146,10 @@ final class Quorum {
         now.ownedBy(wanted), List.of(), Optional.of(new QuorumResult.Chosen(wanted, now.epoch())));
   }
 
-  private Attempt<Optional<QuorumResult>> giveUp(View now) {
+  private Attempt<Optional<QuorumResult>> giveUp(View now, AtomicBoolean tried) {
+    if (tried.get() && !now.owner().equals(member.self())) {
+      return answer(now, new QuorumResult.Chosen(Optional.empty(), now.epoch()));
+    }
     if (!now.stable()) {
       return new Attempt<>(now, List.of(), Optional.empty());
     }
@@ -156,6 +162,7 @@ final class Quorum {
                   .map(owner -> owner + " owns the quorum, not this node")
                   .orElse("nobody owns the quorum")));
     }
+    tried.set(true);
     return new Attempt<>(
         now.ownedBy(Optional.empty()),
         List.of(),

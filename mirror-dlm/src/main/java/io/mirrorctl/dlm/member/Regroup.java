@@ -179,7 +179,7 @@ final class Regroup {
     if (next.active().isEmpty()) {
       return begin(next, Set.of(), Optional.empty(), who + " was the last one");
     }
-    return advance(next);
+    return without(next, who + (as == Member.State.LEFT ? " left" : " halted"));
   }
 
   /** A member takes part no more, its I/O having returned. */
@@ -188,7 +188,20 @@ final class Regroup {
     if (member.isEmpty() || !member.get().takesPart()) {
       return now;
     }
-    return advance(vacated(now.with(member.get().at(Member.State.STOPPING)), who));
+    return without(
+        vacated(now.with(member.get().at(Member.State.STOPPING)), who), who + " is stopping");
+  }
+
+  /**
+   * Somebody takes part no more. Some may have begun already to settle with it, or by a view in
+   * which it settles: the others would do so without.
+   */
+  private static View without(View next, String cause) {
+    return switch (next.stage()) {
+      case NEW_VIEW, CLEAN_UP_1, CLEAN_UP_2, SETTLE ->
+          begin(next, Set.of(), Optional.empty(), cause);
+      case PUT_OFF, HOLD, RESUME, TELL, STABLE -> advance(next);
+    };
   }
 
   private static View vacated(View view, Incarnation who) {

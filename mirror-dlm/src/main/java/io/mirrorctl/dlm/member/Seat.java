@@ -4,6 +4,8 @@ import io.mirrorctl.dlm.lock.Standing;
 import io.mirrorctl.dlm.member.ViewEntry.Outcome;
 import io.mirrorctl.dlm.store.Op;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -34,8 +36,13 @@ final class Seat implements Standing {
   private boolean working;
   private long epoch;
   private Stage stage = Stage.STABLE;
-  private long stageSince;
+
+  /** Who has not passed the view's stage, and since when this node knows of no progress of it. */
+  private final Map<Incarnation, Owed> owed = new HashMap<>();
+
   private boolean removing;
+
+  private record Owed(long since, Optional<Stage> passed) {}
 
   Seat(ClusterMember member, Joining.Entered entered) {
     this.member = member;
@@ -98,7 +105,8 @@ final class Seat implements Standing {
   }
 
   void reconnected() {
-    stageSince = now();
+    long now = now();
+    owed.replaceAll((_, debt) -> new Owed(now, debt.passed()));
     renewals.renew();
   }
 
@@ -112,9 +120,9 @@ final class Seat implements Standing {
     @Override
     public void renewed(Lease.Sent sent) {
       if (lease.isValid()) {
-        member.gate().release(HoldCause.LEASE);
+        watched(member.gate().release(HoldCause.LEASE));
       }
-      judge();
+      judge(sent.nanos());
     }
 
     @Override
@@ -134,18 +142,22 @@ final class Seat implements Standing {
     }
   }
 
-  /** Ejects who does not keep up. Only called when all that happened so far has been told. */
-  private void judge() {
+  /**
+   * Ejects who had not kept up when a renewal was sent that has been answered: all that happened
+   * until then has been told. What came later may still stand in the loop's queue behind the
+   * answer, if this node has slept.
+   */
+  private void judge(long sent) {
     View view = link.view().view();
     Optional<Member> me = view.member(self);
-    if (me.isEmpty() || !me.get().takesPart()) {
+    if (!link.view().isFresh() || me.isEmpty() || !me.get().takesPart()) {
       return;
     }
     for (Member other : view.members()) {
       if (other.id().equals(self) || other.isOut() || link.peers().isAway(other.id())) {
         continue;
       }
-      Duration silent = link.peers().sinceRenewal(other.id());
+      Duration silent = link.peers().sinceRenewal(other.id(), sent);
       Duration limit = Duration.ofMillis(other.timeoutMillis()).plus(settings.ioMargin());
       if (silent.compareTo(limit) > 0) {
         var _ =
@@ -153,7 +165,7 @@ final class Seat implements Standing {
                 .services()
                 .poison(
                     other.id(), "no renewal of its lease in %d ms".formatted(silent.toMillis()));
-      } else if (lags(view, other)) {
+      } else if (lags(view, other, sent)) {
         var _ =
             member
                 .services()
@@ -163,7 +175,7 @@ final class Seat implements Standing {
                         .formatted(view.stage(), view.epoch(), settings.stageLimit().toMillis()));
       }
     }
-    if (lags(view, me.get())) {
+    if (lags(view, me.get(), sent)) {
       member.halt(
           HaltCode.STALLED,
           "%s of epoch %d was not passed in %d ms"
@@ -171,11 +183,25 @@ final class Seat implements Standing {
     }
   }
 
-  private boolean lags(View view, Member other) {
-    return !view.stable()
-        && other.takesPart()
-        && !other.hasPassed(view.stage())
-        && now() - stageSince > stageLimit(view).toNanos();
+  private boolean lags(View view, Member other, long at) {
+    Owed debt = owed.get(other.id());
+    return debt != null && at - debt.since() > stageLimit(view).toNanos();
+  }
+
+  /** A regroup that begins again is no progress of those that did not get on in the one before. */
+  private void noteProgress(View newer, boolean sameEpoch) {
+    long now = now();
+    Map<Incarnation, Owed> before = Map.copyOf(owed);
+    owed.clear();
+    for (Member other : newer.members()) {
+      if (!newer.stable() && other.takesPart() && !other.hasPassed(newer.stage())) {
+        Owed debt = before.get(other.id());
+        boolean stuck =
+            debt != null
+                && (sameEpoch ? other.passed().equals(debt.passed()) : other.passed().isEmpty());
+        owed.put(other.id(), new Owed(stuck ? debt.since() : now, other.passed()));
+      }
+    }
   }
 
   private Duration stageLimit(View view) {
@@ -201,11 +227,20 @@ final class Seat implements Standing {
   // regroups
 
   void viewChanged(View newer) {
-    if (newer.epoch() != epoch || newer.stage() != stage) {
+    boolean sameEpoch = newer.epoch() == epoch;
+    noteProgress(newer, sameEpoch);
+    if (!sameEpoch || newer.stage() != stage) {
       epoch = newer.epoch();
       stage = newer.stage();
-      stageSince = now();
       LOG.debug("{}: epoch {}, {}: {}", self, epoch, stage, newer.cause());
+    }
+    if (working && !sameEpoch) {
+      try {
+        member.ports().listener().regroupRestarted(epoch);
+      } catch (RuntimeException e) {
+        member.callbackFailed(e);
+        return;
+      }
     }
     drive(newer);
     act(newer);
@@ -234,7 +269,8 @@ final class Seat implements Standing {
     if (isOver()) {
       return;
     }
-    if (failure != null) {
+    // what became of a stage that has been begun anew since is of no use any more
+    if (failure != null && at.epoch() == epoch) {
       member.callbackFailed(failure);
       return;
     }

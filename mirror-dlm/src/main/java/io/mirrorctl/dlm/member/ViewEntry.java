@@ -75,6 +75,11 @@ final class ViewEntry {
     return view;
   }
 
+  /** Whether nothing that was told so far has changed it since. */
+  boolean isFresh() {
+    return !stale;
+  }
+
   /** Somebody changed the entry, or may have. */
   void touched() {
     stale = true;

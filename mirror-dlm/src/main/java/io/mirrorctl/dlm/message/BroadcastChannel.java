@@ -22,7 +22,9 @@ import java.util.function.Function;
  *
  * <p>Waiting: for the token without limit, until cancelled. Members that keep a message waiting for
  * longer than the limit are reported for ejection, and the sender waits until they are out of the
- * lockspace. A node that has to stop before that leaves the lockspace as one that died.
+ * lockspace. A node that has to stop before that, or in a transaction in which it has sent
+ * something, halts as a member of the cluster. To leave the lockspace does not do, as that gives up
+ * the token as if nothing was half done, also if its slot needs takeover.
  *
  * <p>Callable from any thread; futures complete and the listener is called on the loop, which has
  * to be that of the lockspace.

@@ -4,7 +4,9 @@ package io.mirrorctl.dlm.message;
 public sealed interface Delivery {
 
   /**
-   * Every member of the lockspace has applied it, or is gone.
+   * Every member of the lockspace has applied it, or is gone. A proposal that was the last message
+   * of its turn is final: the token is released. Within a transaction it is final with the next
+   * message or the end; if its sender dies before, it is undone.
    *
    * @param alsoFailing members that some receiver of a {@link ClusterMessage.Hold} saw fail
    */
@@ -23,7 +25,7 @@ public sealed interface Delivery {
 
   /**
    * This node's part in the lockspace ended before all had answered. If some member saw it, all
-   * will; a proposal is then undone.
+   * will; a proposal is then undone, unless only the answer to the release of the token is missing.
    */
   record Lost(String reason) implements Delivery {}
 }

@@ -105,9 +105,12 @@ final class OwnAcks implements Exchange {
         Ask.of(ownAck(), LockMode.NL).noting(note), Ask.of(ownAck(), LockMode.CR).noting(note));
   }
 
+  /**
+   * Who wanted {@code ack} may have died: as it rested, this node would not be told of the next.
+   */
   @Override
   public List<Ask> passOver() {
-    return List.of();
+    return answer(new Reply(state.sequence(), state.answer()).encode());
   }
 
   @Override

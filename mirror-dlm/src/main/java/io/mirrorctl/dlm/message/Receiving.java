@@ -48,9 +48,12 @@ final class Receiving {
     wanted = false;
   }
 
-  /** Ends the wait for a sender that does not get done. */
+  /**
+   * Ends the wait for a sender that does not get done; not for one that has more to read in the
+   * answer than that there is one.
+   */
   void stopWaiting() {
-    if (stage == Stage.ANSWERED) {
+    if (stage == Stage.ANSWERED && state.answer() instanceof Answer.Accepted) {
       state.locks().cancel(exchange.waitsOn());
     }
   }

@@ -35,6 +35,11 @@ final class Sending {
   private boolean asks;
   private boolean cancelled;
   private boolean holds;
+
+  /** The token may be another's already, or the whole lockspace's: only the answer is missing. */
+  private boolean lettingGo;
+
+  private Optional<Runnable> whenReleased = Optional.empty();
   private TokenBlock token = new TokenBlock(0, false);
   private boolean joined;
   private boolean closing;
@@ -106,9 +111,9 @@ final class Sending {
     current.ifPresent(this::cancel);
   }
 
-  /** A member died: its message may be half-way unless this node had the token. */
+  /** A member died: its message may be half-way unless this node has the token for sure. */
   void deathSeen() {
-    if (joined && !holds) {
+    if (joined && (!holds || lettingGo)) {
       state.verified(false);
       if (asksForAll) {
         state.locks().cancel(ChannelLocks.TOKEN);
@@ -342,9 +347,20 @@ final class Sending {
 
   /** The message of a single turn has its answers. */
   private void answered(Delivery delivery) {
-    if (current.orElseThrow() instanceof Turn.Single(_, var told)) {
-      letGo(exchange.close());
-      told.complete(delivery);
+    if (current.orElseThrow() instanceof Turn.Single(var message, var told)) {
+      endTurn(message, () -> told.complete(delivery));
+    }
+  }
+
+  /** A proposal is final only when the token is let go, and told then. */
+  private void endTurn(ClusterMessage last, Runnable told) {
+    boolean isProposal = last instanceof ClusterMessage.Proposal;
+    if (isProposal) {
+      whenReleased = Optional.of(told);
+    }
+    letGo(exchange.close());
+    if (!isProposal) {
+      told.run();
     }
   }
 
@@ -355,11 +371,11 @@ final class Sending {
         false,
         delivery -> {
           if (last) {
-            letGo(exchange.close());
+            endTurn(message, () -> told.accept(delivery));
           } else {
             rounds.close(() -> current.ifPresent(turn -> ((OpenTransaction) turn).idle()));
+            told.accept(delivery);
           }
-          told.accept(delivery);
         });
   }
 
@@ -374,12 +390,16 @@ final class Sending {
     }
     var asks = new ArrayList<>(before);
     asks.add(Ask.token(LockMode.NL).writing(token.encode()));
+    lettingGo = true;
     state.run(asks, this::released);
   }
 
   private void released(RunOutcome ran) {
     Invariant.check(ran.complete(), "the token was not let go: %s", ran);
     holds = false;
+    lettingGo = false;
+    whenReleased.ifPresent(Runnable::run);
+    whenReleased = Optional.empty();
     if (current.orElseThrow() instanceof OpenTransaction transaction) {
       transaction.ended();
     }

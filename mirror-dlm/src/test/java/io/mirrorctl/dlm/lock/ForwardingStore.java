@@ -16,10 +16,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /** Another store, until something is overridden. */
-abstract class ForwardingStore implements Store {
+public abstract class ForwardingStore implements Store {
   private final Store store;
 
-  ForwardingStore(Store store) {
+  protected ForwardingStore(Store store) {
     this.store = store;
   }
 

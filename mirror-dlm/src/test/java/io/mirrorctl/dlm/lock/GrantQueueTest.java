@@ -19,6 +19,7 @@ class GrantQueueTest {
   private static final Owner B = new Owner(1, 11);
   private static final Owner C = new Owner(2, 12);
   private static final Bytes ONES = filled(1);
+  private static final Bytes NOTE = Bytes.utf8("no");
 
   private LockRecord record = LockRecord.NEW;
   private long requests;
@@ -159,6 +160,16 @@ class GrantQueueTest {
     ask(A, EX);
     record = GrantQueue.purge(record, A::equals, 0);
     assertThat(record.value().valid()).isFalse();
+  }
+
+  @Test
+  void aCancelledConversionKeepsTheNoteThatCameWithIt() {
+    ask(A, EX);
+    ask(B, NL);
+    assertThat(ask(B, LockRequest.to(PR).noting(NOTE))).isEqualTo(Outcome.QUEUED);
+    assertThat(apply(B, new LockOp.Cancel())).isEqualTo(Outcome.CANCELLED);
+    assertThat(held(B)).contains(NL);
+    assertThat(record.of(B).orElseThrow().note()).isEqualTo(NOTE);
   }
 
   @Test

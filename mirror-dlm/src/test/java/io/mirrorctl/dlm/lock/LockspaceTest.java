@@ -382,6 +382,22 @@ class LockspaceTest {
   }
 
   @Test
+  void aTakeoverUnderWayIsAnsweredWhenItsNodeLeaves() {
+    for (long seed = 0; seed < 20; seed++) {
+      LockRig world = new LockRig(seed);
+      RigNode a = world.member();
+      world.kill(world.member());
+      world.settle();
+      var takeover = a.lockspace.takenOver(1, 3, Set.of("r"));
+      var left = a.lockspace.leave(Lockspace.Leaving.CLEAN);
+      assertThat(world.await(left)).as("seed %d", seed).isInstanceOf(LeaveOutcome.Done.class);
+      assertThat(world.await(takeover))
+          .as("seed %d", seed)
+          .isInstanceOfAny(LeaveOutcome.Done.class, LeaveOutcome.Left.class);
+    }
+  }
+
+  @Test
   void aLateTakeoverDoesNotFreeASlotThatWasLostAgain() {
     RigNode a = rig.member();
     rig.kill(rig.member());

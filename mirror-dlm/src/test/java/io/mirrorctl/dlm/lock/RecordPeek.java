@@ -17,6 +17,11 @@ public final class RecordPeek {
         .orElse("-");
   }
 
+  /** Generation of the lockspace's view in which it was written. */
+  public static long generation(Bytes stored) {
+    return decode(stored).generation();
+  }
+
   private static LockRecord decode(Bytes stored) {
     try {
       return LockRecordCodec.decode(stored);

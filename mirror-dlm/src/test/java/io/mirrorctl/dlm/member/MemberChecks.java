@@ -26,7 +26,9 @@ import java.util.stream.Collectors;
  *       anybody in the view runs from NEW_VIEW to RESUME;
  *   <li>nobody settles what has been begun anew, or writes by a view that others have left behind;
  *   <li>all whose I/O runs go by one view;
- *   <li>who was ejected can change nothing any more;
+ *   <li>who was ejected can change nothing any more, and nobody is who kept up, unless somebody
+ *       asked for it;
+ *   <li>all settle by the same members;
  *   <li>all are told the same, in the same order;
  *   <li>in the end nobody hangs: all questions are answered, all nodes are up (I9).
  * </ul>
@@ -42,12 +44,15 @@ final class MemberChecks {
   private final Map<WorldMember, Set<String>> passed = new HashMap<>();
   private View view = View.EMPTY;
   private final Set<Incarnation> left = new HashSet<>();
+  private final Map<Long, List<Incarnation>> settling = new HashMap<>();
+  private final Slowness slowness;
   private boolean newViewSince;
 
   MemberChecks(Simulation simulation, MemoryServers servers, List<WorldMember> members) {
     this.simulation = simulation;
     this.servers = servers;
     this.members = members;
+    slowness = new Slowness(simulation);
     servers.onCommit(this::committed);
   }
 
@@ -74,14 +79,19 @@ final class MemberChecks {
       switch (op) {
         case Op.Create create ->
             Paths.below(Paths.NODES, create.path())
-                .ifPresent(id ->
-                    check(
-                        sessions.put(id, done.session()) == null,
-                        "incarnation given out twice: " + id));
+                .ifPresent(id -> {
+                  check(
+                      sessions.put(id, done.session()) == null,
+                      "incarnation given out twice: " + id);
+                  slowness.renewed(id);
+                });
         case Op.Put put -> {
           Paths.below(Paths.LEASES, put.path())
-              .ifPresent(id ->
-                  check(sessions.get(id) == done.session(), "renewed by another process: " + id));
+              .ifPresent(id -> {
+                check(sessions.get(id) == done.session(), "renewed by another process: " + id);
+                slowness.renewed(id);
+              });
+          Paths.below(Paths.NODES, put.path()).ifPresent(id -> ejected(id, put));
           if (!put.path().equals(Paths.CLUSTER)) {
             stands(done);
           }
@@ -91,6 +101,16 @@ final class MemberChecks {
         }
         case Op.Check _, Op.Delete _ -> {}
       }
+    }
+  }
+
+  private void ejected(Incarnation victim, Op.Put poisoned) {
+    try {
+      String why =
+          MemberRecord.decode(poisoned.path(), poisoned.data()).poison().orElse("no reason");
+      check(slowness.justifies(why, victim), "%s kept up: %s".formatted(victim, why));
+    } catch (UnreadableRecordException e) {
+      throw new AssertionError(simulation + ": " + e.getMessage(), e);
     }
   }
 
@@ -148,6 +168,7 @@ final class MemberChecks {
     Set<Incarnation> gone = new HashSet<>(view.active());
     next.active().forEach(gone::remove);
     gone.forEach(id -> leaseIsOver(id, "the view of epoch " + next.epoch()));
+    slowness.changed(view, next);
     view = next;
   }
 
@@ -238,8 +259,12 @@ final class MemberChecks {
     passed.computeIfAbsent(who, _ -> new HashSet<>()).add("clean-up " + phase + " of " + epoch);
   }
 
-  void settled(WorldMember who, long epoch) {
-    passed.computeIfAbsent(who, _ -> new HashSet<>()).add("settle of " + epoch);
+  void settled(WorldMember who, ClusterInfo cluster) {
+    passed.computeIfAbsent(who, _ -> new HashSet<>()).add("settle of " + cluster.epoch());
+    List<Incarnation> before = settling.putIfAbsent(cluster.epoch(), cluster.active());
+    check(
+        before == null || before.equals(cluster.active()),
+        "%s settles by %s, others by %s".formatted(who, cluster, before));
   }
 
   void resumed(WorldMember who) {

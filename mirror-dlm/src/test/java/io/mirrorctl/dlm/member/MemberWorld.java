@@ -4,9 +4,11 @@ import io.mirrorctl.dlm.member.Membership.Vouch;
 import io.mirrorctl.dlm.simulation.MemoryServers;
 import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.Simulation;
+import io.mirrorctl.dlm.store.Op;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -31,6 +33,7 @@ final class MemberWorld {
   private int ambushes;
   private Stage seen = Stage.STABLE;
   private boolean healed;
+  private Optional<WorldMember> stallsNext = Optional.empty();
 
   MemberWorld(long seed) {
     simulation = new Simulation(seed);
@@ -43,6 +46,7 @@ final class MemberWorld {
     stubborn = random.nextInt(3) == 0;
     mostAmbushes = random.nextInt(3) == 0 ? 6 : 0;
     servers.onCommit(_ -> ambush());
+    servers.onCommit(this::stallAtRenewal);
   }
 
   /** Runs it to its end, and throws what is wrong with it. */
@@ -138,8 +142,11 @@ final class MemberWorld {
         simulation.after(below(Duration.ofSeconds(15)), victim.node()::restore);
       }
       case 6 -> {
-        victim.node().stall();
-        simulation.after(below(Duration.ofSeconds(20)), victim.node()::unstall);
+        if (random.nextBoolean()) {
+          stall(victim);
+        } else {
+          stallsNext = Optional.of(victim);
+        }
       }
       case 7 -> {
         servers.stop();
@@ -168,12 +175,34 @@ final class MemberWorld {
     }
   }
 
+  private void stall(WorldMember victim) {
+    victim.node().stall();
+    simulation.after(below(Duration.ofSeconds(20)), victim.node()::unstall);
+  }
+
+  /** With the answer to a renewal on its way, which is then the first thing that it hears. */
+  private void stallAtRenewal(MemoryServers.Done done) {
+    boolean renewal =
+        done.ops().stream()
+            .anyMatch(op -> op instanceof Op.Put && op.path().startsWith(Paths.LEASES));
+    stallsNext
+        .filter(_ -> renewal)
+        .filter(victim -> victim.store().filter(s -> s.sessionId() == done.session()).isPresent())
+        .ifPresent(victim -> {
+          stallsNext = Optional.empty();
+          if (!healed) {
+            stall(victim);
+          }
+        });
+  }
+
   private Vouch vouch() {
     return random.nextInt(4) == 0 ? Vouch.FENCED : Vouch.NO;
   }
 
   /** What was stopped goes on. */
   private void wake() {
+    stallsNext = Optional.empty();
     servers.start();
     for (WorldMember member : List.copyOf(members)) {
       member.node().restore();

@@ -26,6 +26,9 @@ final class SimulatedMember implements MembershipListener {
   private Optional<HaltCode> halted = Optional.empty();
   private boolean ioRuns;
   private String hangsAt = "";
+  private String waitsAt = "";
+  private String failsAt = "";
+  private final List<CompletableFuture<Void>> waiting = new ArrayList<>();
 
   SimulatedMember(
       Simulation simulation,
@@ -98,6 +101,16 @@ final class SimulatedMember implements MembershipListener {
     hangsAt = callback;
   }
 
+  /** The callback of this name waits for others until it is told that the regroup began again. */
+  void waitAt(String callback) {
+    waitsAt = callback;
+  }
+
+  /** The callback of this name fails. */
+  void failAt(String callback) {
+    failsAt = callback;
+  }
+
   SimulatedMember join() {
     return join(Duration.ofSeconds(60));
   }
@@ -129,6 +142,13 @@ final class SimulatedMember implements MembershipListener {
 
   private CompletionStage<Void> tell(String what) {
     heard.add(what);
+    if (!failsAt.isEmpty() && what.startsWith(failsAt)) {
+      return CompletableFuture.failedFuture(new IllegalStateException("cannot " + what));
+    }
+    if (!waitsAt.isEmpty() && what.startsWith(waitsAt)) {
+      waiting.add(new CompletableFuture<>());
+      return waiting.getLast();
+    }
     return what.startsWith(hangsAt) && !hangsAt.isEmpty()
         ? new CompletableFuture<>()
         : CompletableFuture.completedFuture(null);
@@ -174,6 +194,12 @@ final class SimulatedMember implements MembershipListener {
   @Override
   public CompletionStage<Void> settle(ClusterInfo cluster) {
     return tell("settle " + cluster.epoch());
+  }
+
+  @Override
+  public void regroupRestarted(long epoch) {
+    waitsAt = "";
+    waiting.forEach(callback -> callback.completeExceptionally(new IllegalStateException("ended")));
   }
 
   @Override

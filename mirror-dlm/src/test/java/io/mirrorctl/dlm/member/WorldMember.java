@@ -188,7 +188,7 @@ final class WorldMember implements MembershipListener {
 
   @Override
   public CompletionStage<Void> settle(ClusterInfo cluster) {
-    checks.settled(this, cluster.epoch());
+    checks.settled(this, cluster);
     settling = true;
     return later().thenRun(() -> settling = false);
   }

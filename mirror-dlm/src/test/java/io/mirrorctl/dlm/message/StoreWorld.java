@@ -98,7 +98,7 @@ final class StoreWorld extends World {
     final MemoryStore store;
     final long incarnation = nextIncarnation++;
     private final List<LockspaceListener> others = new ArrayList<>();
-    private Lockspace lockspace;
+    Lockspace lockspace;
     private Set<Long> seen = Set.of();
     private long seenNext;
 
