@@ -99,9 +99,23 @@ final class MemberWrites {
     ALL
   }
 
-  /** A member that stays could not do it, so what it answered before may not become durable. */
-  private void doubt(Legs.Failure failure) {
+  /**
+   * A member that stays could not do it, so what it answered before may not become durable. A write
+   * that was to be durable may have failed for its own sake: who asked for it knows.
+   */
+  private void doubt(Legs.Failure failure, Durability durability) {
+    boolean refused =
+        switch (DeviceException.kindOf(failure.cause())) {
+          case NO_SPACE, INVALID, NOT_SUPPORTED -> true;
+          default -> false;
+        };
+    if (durability == Durability.NONE || (durability == Durability.OWN && refused)) {
+      return;
+    }
     doubtful = true;
+    if (durability == Durability.OWN) {
+      return;
+    }
     untold.set(
         "%s: a flush failed (%s)".formatted(failure.leg().member(), failure.cause().getMessage()));
   }
@@ -178,14 +192,12 @@ final class MemberWrites {
       return false;
     }
     if (nowhere) {
-      if (durability != Durability.NONE) {
-        doubt(failures.getFirst());
-      }
+      doubt(failures.getFirst(), durability);
       throw failures.getFirst().cause();
     }
     for (Legs.Failure failure : failures) {
-      if (!lose(failure) && durability != Durability.NONE && !restarted(List.of(failure))) {
-        doubt(failure);
+      if (!lose(failure) && !restarted(List.of(failure))) {
+        doubt(failure, durability);
       }
     }
     return true;

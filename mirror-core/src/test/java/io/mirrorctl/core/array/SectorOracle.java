@@ -25,6 +25,9 @@ final class SectorOracle {
   private final AtomicIntegerArray durable;
   private final AtomicIntegerArray seen;
 
+  /** 1 while what was seen of a sector need not last: see {@link #torn}. */
+  private final AtomicIntegerArray torn;
+
   SectorOracle(int sectors) {
     this.sectors = sectors;
     this.zeroes = new boolean[sectors][];
@@ -32,6 +35,7 @@ final class SectorOracle {
     this.acknowledged = new AtomicIntegerArray(sectors);
     this.durable = new AtomicIntegerArray(sectors);
     this.seen = new AtomicIntegerArray(sectors);
+    this.torn = new AtomicIntegerArray(sectors);
   }
 
   int sectors() {
@@ -61,10 +65,19 @@ final class SectorOracle {
   void acknowledge(int first, int count, boolean durably) {
     for (int sector = first; sector < first + count; sector++) {
       acknowledged.set(sector, issued.get(sector));
+      torn.set(sector, 0);
       if (durably) {
         raise(durable, sector, issued.get(sector));
       }
     }
+  }
+
+  /**
+   * The node that was writing this sector died. If a member may be lost too, what was seen of the
+   * write may be gone with that one: the double fault that invariant I10 leaves out.
+   */
+  void torn(int sector) {
+    torn.set(sector, 1);
   }
 
   /** What a flush that begins now has to cover. */
@@ -90,7 +103,12 @@ final class SectorOracle {
   /** Checks what a read returned, and that later ones do not return anything older. */
   void sawAll(int first, byte[] data, int[] least) {
     for (int i = 0; i < least.length; i++) {
-      raise(seen, first + i, version(first + i, data, i * SECTOR, least[i]));
+      int sector = first + i;
+      if (torn.get(sector) == 0) {
+        raise(seen, sector, version(sector, data, i * SECTOR, least[i]));
+      } else {
+        seen.set(sector, acknowledged.get(sector));
+      }
     }
   }
 

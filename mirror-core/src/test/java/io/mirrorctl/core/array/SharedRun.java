@@ -38,11 +38,17 @@ final class SharedRun {
   private final TestCluster cluster;
   private final AtomicReference<Throwable> broken = new AtomicReference<>();
   private final AtomicInteger acknowledged = new AtomicInteger();
+
+  /** Whether members fail in this life, or only nodes: then every read is stable (I10). */
+  private final boolean membersFail;
+
+  private final List<String> story = new ArrayList<>();
   private volatile boolean stopping;
 
   SharedRun(long seed) {
     this.seed = seed;
     this.random = new Random(seed);
+    this.membersFail = random.nextInt(3) > 0;
     this.disks = ArrayRig.smallDisks(2 + random.nextInt(2));
     this.oracle = new SectorOracle((int) ((ArrayRig.SMALL_DISK_BYTES - (1 << 20)) / 512));
     this.cluster = new TestCluster(disks);
@@ -54,7 +60,7 @@ final class SharedRun {
       live();
       check();
     } catch (Throwable e) {
-      throw new AssertionError("seed %d: %s".formatted(seed, e.getMessage()), e);
+      throw new AssertionError("seed %d: %s%n%s".formatted(seed, e.getMessage(), story), e);
     }
   }
 
@@ -165,6 +171,9 @@ final class SharedRun {
         return;
       } catch (IOException e) {
         assertExcused(node, e);
+        if (membersFail) {
+          oracle.torn(sector);
+        }
       }
       awaitSilence(node);
       if (stopping) {
@@ -201,11 +210,13 @@ final class SharedRun {
     }
     TestNode node = nodes.get(random.nextInt(nodes.size()));
     int disk = random.nextInt(disks.size());
-    switch (random.nextInt(9)) {
+    int what = random.nextInt(9);
+    story.add("%d of %s, disk %d".formatted(what, node, disk));
+    switch (what) {
       case 0, 1 -> dieSoon(node);
       case 2 -> joinMore(nodes);
       case 3 -> leave(node, nodes);
-      case 4 -> node.disk(disk).breaks(IoFailure.GONE);
+      case 4 -> breakDisk(node, disk);
       case 5 -> failOrReAdd(node, disk);
       case 6 -> clearBits(node);
       default -> reAddAll(node);
@@ -251,8 +262,14 @@ final class SharedRun {
     node.die("left");
   }
 
+  private void breakDisk(TestNode node, int disk) {
+    if (membersFail) {
+      node.disk(disk).breaks(IoFailure.GONE);
+    }
+  }
+
   private void failOrReAdd(TestNode node, int disk) throws IOException {
-    if (node.state(disk) instanceof MemberState.Faulty) {
+    if (!membersFail || node.state(disk) instanceof MemberState.Faulty) {
       reAddAll(node);
       return;
     }
@@ -305,6 +322,7 @@ final class SharedRun {
     if (cluster.nodes().isEmpty()) {
       cluster.join();
     }
+    cluster.adoptWhatIsLeft();
   }
 
   // ---- what is left

@@ -85,7 +85,12 @@ public final class ClusterNode implements AutoCloseable {
     this.loop =
         Loop.start(
             "mirror-node-" + settings.node(),
-            (_, e) -> LOG.error("node {}: a callback failed", settings.node(), e));
+            (_, e) -> {
+              LOG.error("node {}: a callback failed", settings.node(), e);
+              if (e instanceof Error) {
+                halt("a task of the node's loop failed: " + e);
+              }
+            });
     this.membership =
         Membership.of(
             settings, MemberPorts.of(loop, env, servers.apply(loop), new Above()).fencedBy(fence));

@@ -4,6 +4,7 @@ import static io.mirrorctl.dlm.cluster.ClusterRig.CHUNK;
 import static io.mirrorctl.dlm.cluster.ClusterRig.PATIENCE;
 import static io.mirrorctl.dlm.cluster.ClusterRig.bytes;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.mirrorctl.core.format.Superblock;
@@ -71,6 +72,33 @@ class SharedFaultsTest {
       lucky.write(2 * CHUNK, 3, 4096);
       assertThat(lucky.read(2 * CHUNK, 4096)).isEqualTo(bytes(3, 4096));
       assertThat(lucky.states()).containsOnlyOnce("in-sync");
+    }
+  }
+
+  @Test
+  void aDiskThatAnotherNodeDoesNotReachIsNotTakenBack() throws Exception {
+    try (var rig = ClusterRig.start(directory, 4)) {
+      ClusterRig.Node first = rig.node(1);
+      ClusterRig.Node second = rig.node(2);
+      second.member(1).fail();
+      assertThat(write(second, 0, 1).get(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(first.states()).containsExactly("in-sync", "faulty");
+      long events = first.status().events();
+      String disk = first.status().members().get(1).disk();
+
+      assertThatThrownBy(() -> first.array().array().members().reAdd(disk))
+          .hasMessageContaining("slot 1 refused: cannot read member 1");
+      assertThat(first.states()).containsExactly("in-sync", "faulty");
+      assertThat(first.status().events()).isEqualTo(events);
+      second.write(CHUNK, 2, 4096);
+      assertThat(second.halts()).isEmpty();
+
+      second.member(1).heal();
+      first.array().array().members().reAdd(disk);
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(
+              () -> assertThat(second.states()).containsExactly("in-sync", "in-sync"));
     }
   }
 
