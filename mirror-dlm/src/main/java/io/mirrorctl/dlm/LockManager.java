@@ -11,6 +11,13 @@ import io.mirrorctl.dlm.member.MemberPorts;
 import io.mirrorctl.dlm.member.MemberSettings;
 import io.mirrorctl.dlm.member.Membership;
 import io.mirrorctl.dlm.member.MembershipListener;
+import io.mirrorctl.dlm.message.Begun;
+import io.mirrorctl.dlm.message.BroadcastChannel;
+import io.mirrorctl.dlm.message.ChannelBinding;
+import io.mirrorctl.dlm.message.ChannelSettings;
+import io.mirrorctl.dlm.message.LockspaceChannel;
+import io.mirrorctl.dlm.message.MessageListener;
+import io.mirrorctl.dlm.message.Transaction;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
@@ -43,6 +50,7 @@ public final class LockManager implements AutoCloseable {
   private final Loop loop;
   private final Membership membership;
   private final List<Lockspace> lockspaces = new ArrayList<>();
+  private final List<BroadcastChannel> channels = new ArrayList<>();
 
   private LockManager(Loop loop, Membership membership) {
     this.loop = loop;
@@ -112,13 +120,87 @@ public final class LockManager implements AutoCloseable {
    */
   public Lockspace lockspace(String name, LockspaceSettings settings, LockspaceListener listener)
       throws IOException {
-    var node = new Lockspace.Node(membership.store(), loop, Env.system(), membership.standing());
-    JoinOutcome outcome =
-        await(Lockspace.join(node, name, settings, listener), "joining lockspace " + name);
-    switch (outcome) {
+    Lockspace lockspace = joined(name, Lockspace.join(node(), name, settings, listener));
+    membership.onViewChange(lockspace::nodesGone);
+    lockspace.nodesGone();
+    return lockspace;
+  }
+
+  /** Joins a lockspace of 64 slots and the broadcasts in it; who does not answer has 30 s. */
+  public LockspaceChannel channel(String name, MessageListener receiver) throws IOException {
+    return channel(name, ChannelSettings.DEFAULT, new LockspaceListener() {}, receiver);
+  }
+
+  /**
+   * Joins a lockspace and takes this node's place in the broadcasts there. A member that does not
+   * answer in time is ejected from the cluster; if this node cannot follow the others it halts,
+   * which the listener of the membership hears.
+   *
+   * @param listener hears who comes and goes
+   * @param receiver applies the messages of the others, from the end of this call on at the latest
+   * @throws IOException if it cannot, saying why; the lockspace is left again then
+   */
+  public LockspaceChannel channel(
+      String name, ChannelSettings settings, LockspaceListener listener, MessageListener receiver)
+      throws IOException {
+    var binding = new ChannelBinding(membership, node(), listener, receiver);
+    Lockspace lockspace = joined(name, binding.join(name, settings.lockspace(), settings.limit()));
+    boolean begun = false;
+    try {
+      begin(binding.channel().channel(), settings, name);
+      begun = true;
+    } finally {
+      if (!begun) {
+        forget(lockspace);
+        var _ = lockspace.leave(Lockspace.Leaving.CLEAN);
+      }
+    }
+    synchronized (lockspaces) {
+      channels.add(binding.channel().channel());
+    }
+    return binding.channel();
+  }
+
+  private void begin(BroadcastChannel channel, ChannelSettings settings, String name)
+      throws IOException {
+    String what = "joining the broadcasts of lockspace " + name;
+    switch (await(channel.join().outcome(), what)) {
+      case Begun.Open(var transaction) -> {
+        var learnt = new CompletableFuture<Void>();
+        loop.execute(() -> learn(settings, transaction, learnt));
+        await(learnt, what);
+        await(transaction.end(), what);
+      }
+      case Begun.Not(String reason) -> throw new IOException(what + ": " + reason);
+    }
+  }
+
+  private static void learn(
+      ChannelSettings settings, Transaction transaction, CompletableFuture<Void> learnt) {
+    try {
+      var _ =
+          settings
+              .first()
+              .apply(transaction)
+              .whenComplete((_, failure) -> {
+                if (failure == null) {
+                  learnt.complete(null);
+                } else {
+                  learnt.completeExceptionally(failure);
+                }
+              });
+    } catch (RuntimeException e) {
+      learnt.completeExceptionally(e);
+    }
+  }
+
+  private Lockspace.Node node() {
+    return new Lockspace.Node(membership.store(), loop, Env.system(), membership.standing());
+  }
+
+  private Lockspace joined(String name, CompletableFuture<JoinOutcome> joining) throws IOException {
+    switch (await(joining, "joining lockspace " + name)) {
       case JoinOutcome.Joined(Lockspace lockspace) -> {
-        membership.onViewChange(lockspace::nodesGone);
-        lockspace.nodesGone();
         synchronized (lockspaces) {
           lockspaces.add(lockspace);
         }
@@ -137,23 +219,35 @@ public final class LockManager implements AutoCloseable {
     }
   }
 
+  private void forget(Lockspace lockspace) {
+    synchronized (lockspaces) {
+      lockspaces.remove(lockspace);
+    }
+  }
+
   /** The cluster's services: who is up, eject, regroup, the lease. */
   public Membership membership() {
     return membership;
   }
 
   /**
-   * Gives up all locks, leaves the lockspaces, then the cluster. If the servers do not answer in
-   * time, the others will take it for a death.
+   * Sees messages on their way through, gives up all locks, leaves the lockspaces, then the
+   * cluster. If the servers do not answer in time, the others will take it for a death.
    */
   @Override
   public void close() {
     List<Lockspace> all;
+    List<BroadcastChannel> open;
     synchronized (lockspaces) {
       all = List.copyOf(lockspaces);
       lockspaces.clear();
+      open = List.copyOf(channels);
+      channels.clear();
     }
     try {
+      for (BroadcastChannel channel : open) {
+        await(channel.close(), "closing a channel");
+      }
       for (Lockspace lockspace : all) {
         await(lockspace.leave(Lockspace.Leaving.CLEAN), "leaving lockspace " + lockspace.name());
       }

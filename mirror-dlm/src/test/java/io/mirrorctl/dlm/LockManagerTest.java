@@ -1,5 +1,6 @@
 package io.mirrorctl.dlm;
 
+import static io.mirrorctl.dlm.message.MessageListener.applying;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -8,12 +9,25 @@ import static org.awaitility.Awaitility.await;
 import io.mirrorctl.dlm.lock.Grant;
 import io.mirrorctl.dlm.lock.Lock;
 import io.mirrorctl.dlm.lock.LockMode;
+import io.mirrorctl.dlm.lock.LockOutcome;
 import io.mirrorctl.dlm.lock.LockOutcome.Granted;
 import io.mirrorctl.dlm.lock.LockRequest;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.LockspaceListener;
 import io.mirrorctl.dlm.lock.LockspaceSettings;
+import io.mirrorctl.dlm.member.HaltCode;
 import io.mirrorctl.dlm.member.Incarnation;
+import io.mirrorctl.dlm.member.MemberSettings;
+import io.mirrorctl.dlm.member.MembershipListener;
+import io.mirrorctl.dlm.message.Answer;
+import io.mirrorctl.dlm.message.Bits256;
+import io.mirrorctl.dlm.message.ChannelSettings;
+import io.mirrorctl.dlm.message.ClusterMessage;
+import io.mirrorctl.dlm.message.ClusterMessage.ChangeCapacity;
+import io.mirrorctl.dlm.message.Delivery;
+import io.mirrorctl.dlm.message.Envelope;
+import io.mirrorctl.dlm.message.LockspaceChannel;
+import io.mirrorctl.dlm.message.MessageListener;
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
@@ -24,7 +38,13 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,13 +73,18 @@ class LockManagerTest {
   private static void example(ZooKeeperOptions servers, int node, PrintStream out)
       throws IOException {
     try (LockManager manager = LockManager.join(servers, node)) {
-      Lock stock = manager.lockspace("warehouse").lock("stock");
+      LockspaceChannel warehouse =
+          manager.channel(
+              "warehouse",
+              applying(heard -> out.println("node " + node + " hears " + heard.message())));
+      Lock stock = warehouse.lockspace().lock("stock");
       stock.convert(LockMode.NL).join(); // rests here, so that the next one comes quickly
       if (stock.convert(LockMode.EX).join() instanceof Granted(Grant grant)) {
         int count = grant.value().content().buffer().getInt() + 1;
         Bytes written = Bytes.of(ByteBuffer.allocate(64).putInt(0, count));
         stock.convert(LockRequest.to(LockMode.NL).writing(written)).join();
         out.println("node " + node + " made it " + count);
+        warehouse.channel().send(new ChangeCapacity(count)).outcome().join(); // all have applied it
       }
     }
   }
@@ -112,6 +137,157 @@ class LockManagerTest {
         assertThat(third.lockspace("warehouse").slot()).isEqualTo(1);
       }
     }
+  }
+
+  private static final ChannelSettings HASTY =
+      ChannelSettings.DEFAULT.withLimit(Duration.ofMillis(500));
+
+  /** A node that notes what it hears. */
+  private final class Node implements MembershipListener, LockspaceListener, AutoCloseable {
+    private final LockManager manager;
+    private final LockspaceChannel warehouse;
+    private final List<ClusterMessage> heard = new CopyOnWriteArrayList<>();
+    private final List<String> ends = new CopyOnWriteArrayList<>();
+
+    Node(int number, ChannelSettings settings, Function<Envelope, CompletableFuture<Answer>> answer)
+        throws IOException {
+      manager = LockManager.join(cluster(), MemberSettings.of(number), this);
+      warehouse =
+          manager.channel(
+              "warehouse",
+              settings,
+              this,
+              envelope -> {
+                heard.add(envelope.message());
+                return answer.apply(envelope);
+              });
+    }
+
+    Node(int number) throws IOException {
+      this(number, HASTY, _ -> CompletableFuture.completedFuture(new Answer.Accepted()));
+    }
+
+    CompletableFuture<Delivery> send(long number) {
+      return warehouse
+          .channel()
+          .send(new ChangeCapacity(number))
+          .outcome()
+          .orTimeout(60, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public CompletionStage<Void> halted(HaltCode code, String text) {
+      ends.add(code + ": " + text);
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void halted(String reason) {
+      ends.add("lockspace: " + reason);
+    }
+
+    @Override
+    public void close() {
+      manager.close();
+    }
+  }
+
+  private static final Delivery DELIVERED = new Delivery.Delivered(Bits256.NONE);
+
+  @Test
+  void everyMemberHearsABroadcastBeforeItsSenderGoesOn() throws Exception {
+    try (var one = new Node(1);
+        var two = new Node(2)) {
+      try (var three = new Node(3)) {
+        assertThat(two.send(7).join()).isEqualTo(DELIVERED);
+        assertThat(one.heard).containsExactly(new ChangeCapacity(7));
+        assertThat(three.heard).containsExactly(new ChangeCapacity(7));
+        assertThat(two.heard).isEmpty();
+      }
+      assertThat(one.send(8).join()).isEqualTo(DELIVERED);
+      assertThat(two.heard).containsExactly(new ChangeCapacity(8));
+    }
+  }
+
+  @Test
+  void whatAJoinerLearnsFirstIsFollowedByEveryLaterMessageAndNoOther() throws Exception {
+    try (var one = new Node(1)) {
+      one.send(1).join();
+      var sent = new CompletableFuture<Delivery>();
+      var settings =
+          HASTY.learning(_ -> {
+            var _ = one.send(2).thenAccept(sent::complete);
+            return CompletableFuture.runAsync(
+                () -> assertThat(sent).isNotDone(),
+                CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS));
+          });
+      try (var two =
+          new Node(2, settings, _ -> CompletableFuture.completedFuture(new Answer.Accepted()))) {
+        assertThat(sent.orTimeout(60, TimeUnit.SECONDS).join()).isEqualTo(DELIVERED);
+        assertThat(two.heard).containsExactly(new ChangeCapacity(2));
+      }
+    }
+  }
+
+  @Test
+  void aJoinThatCannotLearnFailsAndKeepsNobodyWaiting() throws Exception {
+    try (var one = new Node(1)) {
+      var settings =
+          HASTY.learning(
+              _ -> CompletableFuture.failedFuture(new IOException("the shelf is empty")));
+      try (LockManager second = LockManager.join(cluster(), 2)) {
+        assertThatThrownBy(() ->
+                second.channel(
+                    "warehouse",
+                    settings,
+                    new LockspaceListener() {},
+                    MessageListener.applying(_ -> {})))
+            .isInstanceOf(IOException.class)
+            .hasMessageContaining("the shelf is empty");
+        assertThat(one.send(1).join()).isEqualTo(DELIVERED);
+      }
+    }
+  }
+
+  @Test
+  void aMemberThatDoesNotAnswerIsEjectedAndTheSenderGoesOn() throws Exception {
+    try (var one = new Node(1);
+        var silent = new Node(2, HASTY, _ -> new CompletableFuture<>());
+        var three = new Node(3)) {
+      Lock lock = silent.warehouse.lockspace().lock("stock");
+      convert(one.warehouse.lockspace().lock("stock"), LockMode.EX);
+      var waiting = lock.convert(LockMode.EX);
+
+      assertThat(one.send(7).join()).isEqualTo(DELIVERED);
+
+      assertThat(three.heard).containsExactly(new ChangeCapacity(7));
+      await().untilAsserted(() -> assertThat(silent.ends).hasSize(2));
+      assertThat(silent.ends.getFirst()).startsWith("EJECTED").contains("node 1", "500 ms");
+      assertThat(silent.ends.getLast()).startsWith("lockspace: ").contains("ejected", "500 ms");
+      assertThat(waiting.orTimeout(30, TimeUnit.SECONDS).join())
+          .isInstanceOf(LockOutcome.Halted.class);
+      assertThat(silent.send(1).join()).isInstanceOf(Delivery.NotSent.class);
+    }
+  }
+
+  @Test
+  void aMemberThatCannotFollowAFactHalts() throws Exception {
+    try (var one = new Node(1);
+        var unable =
+            new Node(2, HASTY, _ -> CompletableFuture.completedFuture(Answer.refused("no room")))) {
+      assertThat(one.send(7).join()).isEqualTo(DELIVERED);
+
+      await().untilAsserted(() -> assertThat(unable.ends).hasSize(2));
+      assertThat(unable.ends.getFirst()).startsWith("CALLBACK_FAILED").contains("no room");
+      assertThat(unable.manager.membership().lease().isValid()).isFalse();
+      await()
+          .untilAsserted(
+              () -> assertThat(one.manager.membership().clusterInfo().join().active()).hasSize(1));
+    }
+  }
+
+  private static void convert(Lock lock, LockMode mode) {
+    assertThat(lock.convert(mode).join()).isInstanceOf(Granted.class);
   }
 
   @Test

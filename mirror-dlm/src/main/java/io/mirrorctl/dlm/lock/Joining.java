@@ -61,10 +61,21 @@ final class Joining {
   }
 
   private Optional<ViewRecord> next(ViewRecord now) {
-    OptionalInt free = now.lowestFree();
+    OptionalInt free = place(now);
     return now.slotOf(incarnation).isPresent() || free.isEmpty()
         ? Optional.empty()
         : Optional.of(now.joined(free.getAsInt(), node, incarnation));
+  }
+
+  /**
+   * If nobody is there who could take a slot over, and none is free, a slot that waits for it:
+   * what its last member left is this node's own then.
+   */
+  private static OptionalInt place(ViewRecord now) {
+    OptionalInt free = now.lowestFree();
+    List<SlotState> slots = now.slots();
+    boolean abandoned = slots.stream().allMatch(SlotState.NeedsTakeover.class::isInstance);
+    return abandoned ? OptionalInt.of(0) : free;
   }
 
   private void done(ViewRecord now) {

@@ -86,7 +86,10 @@ public interface Lockspace {
    */
   CompletableFuture<LeaveOutcome> takenOver(int slot, long generation, Set<String> zeroed);
 
-  /** To be called when {@link Standing#view} has changed. */
+  /**
+   * To be called when {@link Standing#view} has changed, or {@link Standing#end} has: whatever
+   * still waits ends then.
+   */
   void nodesGone();
 
   /** Reads who holds and who waits; fails with a {@code StoreException} when the session ends. */

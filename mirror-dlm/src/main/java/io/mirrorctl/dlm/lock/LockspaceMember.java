@@ -233,7 +233,7 @@ final class LockspaceMember extends LoopTasks implements Lockspace {
   public void nodesGone() {
     onLoop(() -> {
       if (!isEnded()) {
-        follower.nodesGone();
+        node.standing().end().ifPresentOrElse(this::halt, follower::nodesGone);
       }
     });
   }

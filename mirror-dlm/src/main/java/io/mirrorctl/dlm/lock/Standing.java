@@ -1,6 +1,7 @@
 package io.mirrorctl.dlm.lock;
 
 import io.mirrorctl.dlm.store.Op;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -35,6 +36,11 @@ public interface Standing {
   /** Whether that incarnation was a member once and can do no harm any more. Never unsaid. */
   default boolean isGone(long incarnation) {
     return incarnation < nextIncarnation() && !view().contains(incarnation);
+  }
+
+  /** Why this incarnation is over, if it is: from then on {@link #check} may not stand. */
+  default Optional<String> end() {
+    return Optional.empty();
   }
 
   /**

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -332,8 +333,10 @@ final class ClusterMember {
     wakeWaiters();
     services.ended();
     Link link = seat.link();
+    CompletionStage<Void> ioEnded = haltedAbove(code, text);
+    runOnViewChange();
     loop.then(
-        ports.listener().halted(code, text),
+        ioEnded,
         (_, failure) -> {
           if (failure == null && code != HaltCode.SESSION_LOST) {
             services.farewell(link);
@@ -341,6 +344,16 @@ final class ClusterMember {
             link.close();
           }
         });
+  }
+
+  /** What this throws must not keep the lockspaces from ending. */
+  private CompletionStage<Void> haltedAbove(HaltCode code, String text) {
+    try {
+      return ports.listener().halted(code, text);
+    } catch (RuntimeException | Error e) {
+      LOG.error("{}: the callback that tells of a halt failed", seat.id(), e);
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
   /** Over without a halt. */
@@ -354,6 +367,9 @@ final class ClusterMember {
     }
     wakeWaiters();
     services.ended();
+    if (seat != null) {
+      runOnViewChange();
+    }
     if (joining != null && !joined.isDone() && !joinTimedOut) {
       // it was asked to leave before it had joined
       joinFailed(new JoinResult.Transient(text));
@@ -381,6 +397,11 @@ final class ClusterMember {
       case STOPPING -> "stopping";
       case OVER -> "over: " + phaseText;
     };
+  }
+
+  /** Why this incarnation is over, if it is. */
+  Optional<String> end() {
+    return phase == Phase.OVER ? Optional.of(phaseText) : Optional.empty();
   }
 
   Optional<Incarnation> self() {

@@ -43,6 +43,16 @@ final class LoopMembership implements Membership {
   }
 
   @Override
+  public CompletableFuture<ServiceResult> eject(Incarnation victim, Vouch vouch, String reason) {
+    return asked(() -> member.services().eject(victim, vouch, reason));
+  }
+
+  @Override
+  public void halt(String reason) {
+    loop.hop(() -> member.halt(HaltCode.CALLBACK_FAILED, reason));
+  }
+
+  @Override
   public CompletableFuture<ServiceResult> nodeUnreachable(int node) {
     return asked(() -> member.services().nodeUnreachable(node));
   }

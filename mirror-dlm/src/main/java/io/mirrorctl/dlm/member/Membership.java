@@ -72,6 +72,20 @@ public interface Membership extends AutoCloseable {
   CompletableFuture<ServiceResult> eject(int node, Vouch vouch, String reason);
 
   /**
+   * The same for one incarnation of a node and no later one: the answer is {@link
+   * ServiceResult.NotMember} if it is not in the view any more.
+   */
+  CompletableFuture<ServiceResult> eject(Incarnation victim, Vouch vouch, String reason);
+
+  /**
+   * The node above cannot follow the cluster: this incarnation halts with {@link
+   * HaltCode#CALLBACK_FAILED}. Does nothing after its end.
+   *
+   * @param reason shown in the text of the halt
+   */
+  void halt(String reason);
+
+  /**
    * Reports that this node cannot reach another: a regroup finds out whether that one still keeps
    * up. If not, it is ejected after the stage limit; if the two face each other alone, or half of
    * the view is accused, the {@link Arbiter} decides.
@@ -123,8 +137,9 @@ public interface Membership extends AutoCloseable {
   Store store();
 
   /**
-   * Runs the task on the loop whenever {@link Standing#view()} has changed, from now on: for the
-   * lockspaces of this node.
+   * Runs the task on the loop whenever {@link Standing#view()} has changed, from now on, and when
+   * this incarnation is over ({@link Standing#end}): for the lockspaces of this node, which are
+   * told by {@code Lockspace::nodesGone}.
    */
   void onViewChange(Runnable task);
 

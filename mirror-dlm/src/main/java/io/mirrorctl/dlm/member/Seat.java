@@ -319,6 +319,11 @@ final class Seat implements Standing {
   }
 
   @Override
+  public Optional<String> end() {
+    return member.end();
+  }
+
+  @Override
   public void overturned(String found) {
     loop.hop(() -> member.findEnd(HaltCode.OVERTURNED, found));
   }

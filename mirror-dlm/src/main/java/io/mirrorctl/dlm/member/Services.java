@@ -149,7 +149,23 @@ final class Services {
     if (refusal.isPresent()) {
       return done(refusal.get());
     }
-    Incarnation victim = member.view().node(node).orElseThrow().id();
+    return ejectMember(member.view().node(node).orElseThrow().id(), vouch, reason);
+  }
+
+  CompletableFuture<ServiceResult> eject(Incarnation victim, Vouch vouch, String reason) {
+    Optional<ServiceResult> refusal =
+        refusal(victim.node(), "it cannot eject itself; it can leave");
+    if (refusal.isPresent()) {
+      return done(refusal.get());
+    }
+    if (member.view().member(victim).isEmpty()) {
+      return done(new ServiceResult.NotMember(victim + " is not in the view"));
+    }
+    return ejectMember(victim, vouch, reason);
+  }
+
+  private CompletableFuture<ServiceResult> ejectMember(
+      Incarnation victim, Vouch vouch, String reason) {
     String why = "node %d: %s".formatted(member.settings().node(), reason);
     CompletableFuture<ServiceResult> word =
         vouch == Vouch.NO

@@ -82,10 +82,10 @@ public sealed interface ClusterMessage {
 
   /** What changes in the set of members. */
   enum Change {
+    /** Members are lost. */
     FAILED,
-    RE_ADDED,
-    ACTIVATED,
-    REPLACED,
+    /** Anything else: members come in, become active, change places. */
+    OTHER,
     /** Superblocks are made agree after a node died in the middle of a change. */
     REGROUPED
   }

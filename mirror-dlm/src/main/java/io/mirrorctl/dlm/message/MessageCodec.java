@@ -59,7 +59,7 @@ public final class MessageCodec {
   static final int CHANGE_CAPACITY = 0x88;
 
   private static final List<Change> CHANGES =
-      List.of(Change.FAILED, Change.RE_ADDED, Change.ACTIVATED, Change.REPLACED, Change.REGROUPED);
+      List.of(Change.FAILED, Change.OTHER, Change.REGROUPED);
 
   private static final int AT_RANGES = 8;
   private static final int RANGE_BYTES = 12;

@@ -6,6 +6,7 @@ import io.mirrorctl.dlm.member.Membership.Vouch;
 import io.mirrorctl.dlm.simulation.MemoryServers;
 import io.mirrorctl.dlm.simulation.Simulation;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -301,6 +302,51 @@ class MembershipTest {
     assertThat(simulation.runUntil(() -> one.heard().contains("died 2"), LONG)).isTrue();
     assertThat(simulation.time().minus(before)).isGreaterThan(Duration.ofMillis(5_500));
     assertThat(servers.isAlive(two.store().sessionId())).isTrue();
+  }
+
+  @Test
+  void anEjectionOfAnEarlierIncarnationDoesNotHitTheOneAfterIt() {
+    SimulatedMember one = member(1).joinNow();
+    SimulatedMember two = member(2).joinNow();
+    Incarnation earlier = two.id();
+    two.answer(two.membership().leave());
+    SimulatedMember again = member(2).joinNow();
+    assertThat(one.answer(one.membership().eject(earlier, Vouch.NO, "late")).status())
+        .isEqualTo(Status.NOT_MEMBER);
+    assertThat(one.answer(one.membership().eject(again.id(), Vouch.NO, "now")).status())
+        .isEqualTo(Status.DONE);
+    assertThat(simulation.runUntil(() -> again.halted().isPresent(), LONG)).isTrue();
+    assertThat(again.halted()).contains(HaltCode.EJECTED);
+  }
+
+  @Test
+  void aNodeThatCannotFollowHaltsAndTheOthersNeedNotWaitForItsLease() {
+    SimulatedMember one = member(1).joinNow();
+    SimulatedMember two = member(2).joinNow();
+    Duration before = simulation.time();
+    two.membership().halt("no such size");
+    assertThat(simulation.runUntil(() -> one.heard().contains("died 2"), LONG)).isTrue();
+    assertThat(simulation.time().minus(before)).isLessThan(Duration.ofSeconds(1));
+    assertThat(two.heard().getLast()).startsWith("halted CALLBACK_FAILED").contains("no such size");
+    assertThat(two.mayWrite()).isFalse();
+  }
+
+  @Test
+  void lockspacesAreToldOnceWhenTheIncarnationIsOverAndNotBefore() {
+    SimulatedMember one = member(1).joinNow();
+    SimulatedMember two = member(2).joinNow();
+    var ends = new ArrayList<String>();
+    two.membership().onViewChange(() -> two.membership().standing().end().ifPresent(ends::add));
+    member(3).joinNow();
+    assertThat(ends).isEmpty();
+    one.answer(one.membership().eject(2, Vouch.NO, "test"));
+    simulation.run(LONG);
+    assertThat(ends).singleElement().asString().contains("node 1: test");
+    var left = new ArrayList<String>();
+    one.membership().onViewChange(() -> one.membership().standing().end().ifPresent(left::add));
+    one.answer(one.membership().leave());
+    simulation.run(LONG);
+    assertThat(left).singleElement().asString().contains("left");
   }
 
   @Test

@@ -1,0 +1,224 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.ArrayIdentity;
+import io.mirrorctl.core.array.ArrayOptions;
+import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.MirrorArray;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.resync.SyncThread;
+import io.mirrorctl.dlm.lock.JoinOutcome;
+import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.lock.LockspaceSettings;
+import io.mirrorctl.dlm.message.ChannelBinding;
+import io.mirrorctl.dlm.message.LockspaceChannel;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * How a node comes into an array (docs/protocols/array.md). Everything between the token and its
+ * end happens while nobody changes, joins or leaves; what comes after, this node hears.
+ */
+final class ArrayJoin {
+  /** How nodes choose the member they read from; all must do it in the same way. */
+  private static final String READ_POLICY = "clustered-1";
+
+  /** As long as a member's time-out and five seconds. */
+  private static final Duration ANSWER_LIMIT = Duration.ofSeconds(35);
+
+  private static final Duration FULL_RETRY = Duration.ofMillis(500);
+  private static final int FULL_RETRIES = 120;
+
+  private final ClusterNode node;
+  private final String name;
+  private final List<? extends BlockDevice> devices;
+  private final ArrayOptions options;
+  private final Deaths deaths = new Deaths();
+  private final Opening opening = new Opening();
+  private final Inbox inbox;
+  private final ArrayEvents events;
+  private LockspaceChannel channel;
+  private boolean assembling;
+
+  /**
+   * @param devices under the node's lease; closed if this fails
+   */
+  ArrayJoin(
+      ClusterNode node, String name, List<? extends BlockDevice> devices, ArrayOptions options) {
+    this.node = node;
+    this.name = name;
+    this.devices = devices;
+    this.options = options;
+    this.inbox = new Inbox(node.env());
+    this.events = new ArrayEvents(deaths, inbox, opening);
+  }
+
+  /** Joins; returns when the array is assembled, though its I/O may have to wait. */
+  ClusterArray run() throws IOException {
+    boolean joined = false;
+    try {
+      ArrayIdentity identity = ArrayIdentity.read(devices);
+      if (identity.kind() != BitmapKind.CLUSTERED) {
+        throw new IOException(
+            "%s: the array's bitmap is %s; only an array with a clustered one can be used by several nodes"
+                .formatted(name, identity.kind().name().toLowerCase(Locale.ROOT)));
+      }
+      joinLockspace(identity);
+      ClusterArray array = assemble();
+      joined = true;
+      return array;
+    } finally {
+      if (!joined) {
+        giveUp();
+      }
+    }
+  }
+
+  private void giveUp() {
+    for (BlockDevice device : devices) {
+      try {
+        device.close();
+      } catch (IOException e) {
+        // the reason of the failure is on its way
+      }
+    }
+    inbox.close();
+    if (channel != null) {
+      Lockspace.Leaving how =
+          assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN;
+      var _ =
+          channel
+              .channel()
+              .close()
+              .whenComplete((_, _) -> {
+                var _ = channel.lockspace().leave(how);
+              });
+    }
+  }
+
+  private void joinLockspace(ArrayIdentity identity) throws IOException {
+    String lockspace = "md-" + identity.uuid();
+    var settings =
+        new LockspaceSettings(
+            identity.slots(),
+            Map.of(
+                "array",
+                identity.uuid().toString(),
+                "minimum block size",
+                Integer.toString(identity.unit()),
+                "bitmap chunk",
+                Long.toString(identity.chunkBytes()),
+                "read policy",
+                READ_POLICY,
+                "I/O margin",
+                node.settings().ioMargin().toMillis() + " ms"));
+    for (int attempt = 1; channel == null; attempt++) {
+      switch (join(lockspace, settings)) {
+        case JoinOutcome.Joined _ -> {}
+        case JoinOutcome.Full(int members, int needTakeover) -> {
+          if (needTakeover == 0 || attempt == FULL_RETRIES) {
+            throw new IOException(
+                "%s has %d slots, and none is free: %d nodes have it in use, %d slots wait for a takeover"
+                    .formatted(name, identity.slots(), members, needTakeover));
+          }
+          rest();
+        }
+        case JoinOutcome.Mismatch(var parameter, var ours, var theirs) ->
+            throw new IOException(
+                "%s: %s is \"%s\" on this node and \"%s\" on those that have it in use"
+                    .formatted(name, parameter, ours, theirs));
+        case JoinOutcome.Halted(var reason) -> throw new IOException(name + ": " + reason);
+      }
+    }
+  }
+
+  private void rest() throws IOException {
+    try {
+      node.env().sleep(FULL_RETRY);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a slot of " + name + " is waited for");
+    }
+  }
+
+  private JoinOutcome join(String lockspace, LockspaceSettings settings) throws IOException {
+    var outcome = new CompletableFuture<JoinOutcome>();
+    // on the loop, so that no callback comes before all is in place
+    node.loop()
+        .execute(() -> {
+          var binding = new ChannelBinding(node.membership(), node.lockspaces(), events, inbox);
+          var _ =
+              binding
+                  .join(lockspace, settings, ANSWER_LIMIT)
+                  .whenComplete((result, failure) -> {
+                    if (result instanceof JoinOutcome.Joined(var joined)) {
+                      channel = binding.channel();
+                      deaths.start(joined.view());
+                    }
+                    if (failure == null) {
+                      outcome.complete(result);
+                    } else {
+                      outcome.completeExceptionally(failure);
+                    }
+                  });
+        });
+    return Await.done(outcome, "joining the nodes that have %s in use".formatted(name));
+  }
+
+  private ClusterArray assemble() throws IOException {
+    Lockspace lockspace = channel.lockspace();
+    var slots = new Slots(lockspace);
+    slots.takeOwn();
+    var token = new Token(channel.channel(), slots);
+    var changes = new Changes(token, inbox, node::halt);
+    var turns = new ResyncTurns(lockspace, slots, channel.channel(), node.env());
+    var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
+    var takeover = new Takeover(lockspace, slots, token, changes, inbox, node.env());
+    ClusterArray array;
+    try (Token.Held held = token.join()) {
+      Slots.Seen seen = slots.seen();
+      MirrorArray mirror = openHeld(port, seen);
+      slots.tell(new SlotBlock(true, List.of()));
+      boolean alone = seen.active().isEmpty();
+      if (alone) {
+        takeover.freeAll();
+      }
+      changes.settleIfInterrupted(held);
+      ArrayControl control = inbox.control().orElseThrow();
+      var sync = new SyncThread(mirror, port, node.env());
+      array =
+          new ClusterArray(
+              new ClusterArray.Parts(
+                  mirror, control, sync, channel, slots, token, changes, turns, inbox, opening),
+              node.env());
+      node.add(array);
+      opening.begin(control, alone ? Set.of() : seen.unknown());
+    }
+    array.sync().start();
+    events.begin(takeover);
+    return array;
+  }
+
+  /** Assembles the array; its I/O is held, and what others copy is suspended. */
+  private MirrorArray openHeld(ClusterPort port, Slots.Seen seen) throws IOException {
+    assembling = true;
+    MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());
+    ArrayControl control = mirror.control();
+    control.holdIo();
+    seen.blocks()
+        .forEach((slot, block) -> {
+          if (!block.windows().isEmpty()) {
+            control.suspend(slot, block.windows());
+          }
+        });
+    inbox.open(control);
+    return mirror;
+  }
+}

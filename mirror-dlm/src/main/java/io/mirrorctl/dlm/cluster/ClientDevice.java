@@ -1,0 +1,145 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.BlockSizes;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.WriteOption;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A shared array as its clients see it: its end is known before the array's, so that none of their
+ * requests waits for another node while this one keeps the others waiting.
+ */
+final class ClientDevice implements BlockDevice {
+  private final BlockDevice device;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition ended = lock.newCondition();
+  private int underWay;
+  private boolean closed;
+
+  ClientDevice(BlockDevice device) {
+    this.device = device;
+  }
+
+  private interface Request<T> {
+    T run() throws IOException;
+  }
+
+  private <T> T counted(Request<T> request) throws IOException {
+    lock.lock();
+    try {
+      if (closed) {
+        throw new DeviceException(IoFailure.CLOSED, name() + " is stopped");
+      }
+      underWay++;
+    } finally {
+      lock.unlock();
+    }
+    try {
+      return request.run();
+    } finally {
+      lock.lock();
+      try {
+        if (--underWay == 0) {
+          ended.signalAll();
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** From now on requests fail; returns when those under way have ended. */
+  void drain() {
+    lock.lock();
+    try {
+      closed = true;
+      while (underWay > 0) {
+        ended.awaitUninterruptibly();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public String name() {
+    return device.name();
+  }
+
+  @Override
+  public long sizeBytes() {
+    return device.sizeBytes();
+  }
+
+  @Override
+  public BlockSizes blockSizes() {
+    return device.blockSizes();
+  }
+
+  @Override
+  public Set<DeviceFeature> features() {
+    return device.features();
+  }
+
+  @Override
+  public void read(long offset, ByteBuffer into) throws IOException {
+    Void _ =
+        counted(() -> {
+          device.read(offset, into);
+          return null;
+        });
+  }
+
+  @Override
+  public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
+    Void _ =
+        counted(() -> {
+          device.write(offset, from, options);
+          return null;
+        });
+  }
+
+  @Override
+  public void flush() throws IOException {
+    Void _ =
+        counted(() -> {
+          device.flush();
+          return null;
+        });
+  }
+
+  @Override
+  public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
+    Void _ =
+        counted(() -> {
+          device.discard(offset, length, options);
+          return null;
+        });
+  }
+
+  @Override
+  public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
+    Void _ =
+        counted(() -> {
+          device.writeZeroes(offset, length, options);
+          return null;
+        });
+  }
+
+  @Override
+  public List<Extent> extents(long offset, long length) throws IOException {
+    return counted(() -> device.extents(offset, length));
+  }
+
+  /** Does nothing: the array is stopped by its node. */
+  @Override
+  public void close() {}
+}

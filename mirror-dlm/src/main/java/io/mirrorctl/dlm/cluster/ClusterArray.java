@@ -1,0 +1,202 @@
+package io.mirrorctl.dlm.cluster;
+
+import com.google.common.util.concurrent.MoreExecutors;
+import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.MirrorArray;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.resync.SyncThread;
+import io.mirrorctl.dlm.lock.LeaveOutcome;
+import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.message.LockspaceChannel;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * An array that this node has in use together with other nodes, from {@link ClusterNode#assemble}.
+ *
+ * <p>A conductor: the engine is {@link MirrorArray}, what it asks of the cluster goes through a
+ * {@link io.mirrorctl.core.array.ClusterPort}, what the cluster asks of it through its {@link
+ * ArrayControl}.
+ *
+ * <p>Threading: any thread but callbacks of the cluster. When the node halts, the array does: its
+ * requests fail, and it is of no use any more.
+ */
+public final class ClusterArray {
+  private static final Logger LOG = LoggerFactory.getLogger(ClusterArray.class);
+
+  /** What an array is made of; see {@link ArrayJoin}. */
+  record Parts(
+      MirrorArray array,
+      ArrayControl control,
+      SyncThread sync,
+      LockspaceChannel channel,
+      Slots slots,
+      Token token,
+      Changes changes,
+      ResyncTurns turns,
+      Inbox inbox,
+      Opening opening) {}
+
+  private final Parts parts;
+  private final ClientDevice device;
+  private final Env env;
+  private final Executor holds;
+  private final CompletableFuture<Void> closed = new CompletableFuture<>();
+  private Runnable onStop = () -> {};
+  private boolean stopped;
+  private volatile Optional<String> halted = Optional.empty();
+
+  ClusterArray(Parts parts, Env env) {
+    this.parts = parts;
+    this.env = env;
+    this.device = new ClientDevice(parts.array().device());
+    this.holds = MoreExecutors.newSequentialExecutor(env.io());
+  }
+
+  /** The name under which this node knows the array. */
+  public String name() {
+    return parts.array().name();
+  }
+
+  /** This node's slot. */
+  public int slot() {
+    return lockspace().slot();
+  }
+
+  /** State and disk management. */
+  public MirrorArray array() {
+    return parts.array();
+  }
+
+  /** Resync, recovery and scrub. */
+  public SyncThread sync() {
+    return parts.sync();
+  }
+
+  /** The array as clients of this node see it; closing it does nothing. */
+  public BlockDevice device() {
+    return device;
+  }
+
+  /** The lockspace in which the nodes that have the array in use meet. */
+  public Lockspace lockspace() {
+    return parts.channel().lockspace();
+  }
+
+  /**
+   * Whether I/O has begun: not before the slots of nodes are taken over that were dead when this
+   * one came.
+   */
+  public boolean isOpen() {
+    return parts.opening().isBegun();
+  }
+
+  /** Why the array is of no use any more, if it is: its node is no member of the cluster. */
+  public Optional<String> halted() {
+    return halted;
+  }
+
+  /**
+   * Stops the array on this node: requests under way end, new ones fail, what is dirty is handed to
+   * the other nodes.
+   *
+   * @throws IOException if the node halted before or meanwhile, or members failed; it is stopped
+   *     all the same
+   */
+  public synchronized void stop() throws IOException {
+    if (stopped) {
+      return;
+    }
+    stopped = true;
+    try {
+      leave();
+    } finally {
+      parts.inbox().close();
+      closed.complete(null);
+      onStop.run();
+    }
+  }
+
+  private void leave() throws IOException {
+    if (!isOpen()) {
+      parts.control().halt("the array is stopped");
+    }
+    device.drain();
+    parts.turns().stop();
+    parts.sync().close();
+    IOException failure = null;
+    try (Token.Held held = parts.token().take()) {
+      parts.changes().settleIfInterrupted(held);
+      failure = closeArray();
+      parts.inbox().close();
+      parts.slots().tell(SlotBlock.EMPTY);
+    } finally {
+      if (failure == null) {
+        failure = closeArray();
+      }
+    }
+    boolean clean = failure == null && parts.array().status().dirtyChunks() == 0;
+    Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
+    LeaveOutcome outcome =
+        Await.done(
+            lockspace().leave(clean ? Lockspace.Leaving.CLEAN : Lockspace.Leaving.NEEDS_TAKEOVER),
+            "giving up the slot");
+    LOG.info("{}: slot {} is given up, {}", name(), slot(), clean ? "clean" : "with bits set");
+    if (failure != null) {
+      throw failure;
+    }
+    if (!(outcome instanceof LeaveOutcome.Done)) {
+      throw new IOException("%s: slot %d was not given up: %s".formatted(name(), slot(), outcome));
+    }
+  }
+
+  private IOException closeArray() {
+    try {
+      parts.array().close();
+      return null;
+    } catch (IOException e) {
+      return e;
+    }
+  }
+
+  /** Runs when the array is stopped. */
+  void onStop(Runnable task) {
+    onStop = task;
+  }
+
+  /** No member I/O begins from now on; complete when none is in flight. */
+  CompletableFuture<Void> holdIo() {
+    return CompletableFuture.runAsync(() -> parts.control().holdIo(), holds);
+  }
+
+  CompletableFuture<Void> resumeIo() {
+    return CompletableFuture.runAsync(() -> parts.control().resumeIo(), holds);
+  }
+
+  /** All I/O fails from now on. */
+  void halt(String reason) {
+    if (halted.isEmpty()) {
+      halted = Optional.of(reason);
+    }
+    parts.control().halt(reason);
+    parts.turns().stop();
+  }
+
+  /** After a halt; complete when all I/O has returned and the members are closed. */
+  CompletableFuture<Void> ended() {
+    return CompletableFuture.runAsync(
+        () -> {
+          parts.sync().close();
+          IOException failure = closeArray();
+          if (failure != null) {
+            LOG.info("{}: {}", name(), failure.getMessage());
+          }
+        },
+        env.io());
+  }
+}

@@ -1,0 +1,297 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.core.array.ArrayOptions;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.LeasedDevice;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.env.Loop;
+import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.member.FenceAgent;
+import io.mirrorctl.dlm.member.HaltCode;
+import io.mirrorctl.dlm.member.HoldCause;
+import io.mirrorctl.dlm.member.Incarnation;
+import io.mirrorctl.dlm.member.JoinResult;
+import io.mirrorctl.dlm.member.MemberPorts;
+import io.mirrorctl.dlm.member.MemberSettings;
+import io.mirrorctl.dlm.member.Membership;
+import io.mirrorctl.dlm.member.MembershipListener;
+import io.mirrorctl.dlm.member.ServiceResult;
+import io.mirrorctl.dlm.member.StoreConnector;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One node of a cluster, with the arrays that it has in use together with others. One instance is
+ * one incarnation: when it has halted, another one is made, and the arrays are assembled anew.
+ *
+ * <p>Threading: any thread but callbacks; methods block.
+ */
+public final class ClusterNode implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ClusterNode.class);
+  private static final Duration JOIN_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration LAST_TASKS = Duration.ofSeconds(10);
+
+  /** Hears what happens to the node; called on its loop, must not block. */
+  public interface Listener {
+    /** Another node is up. */
+    default void nodeUp(Incarnation node) {}
+
+    /**
+     * Another node is down.
+     *
+     * @param clean it left, else it died or was ejected
+     */
+    default void nodeDown(Incarnation node, boolean clean) {}
+
+    /** I/O is held, or runs again. */
+    default void ioHeld(Optional<HoldCause> cause) {}
+
+    /**
+     * This incarnation is over, not by {@link ClusterNode#leave}: requests fail from now on. The
+     * last call.
+     */
+    default void halted(String reason) {}
+  }
+
+  private final MemberSettings settings;
+  private final Env env;
+  private final Loop loop;
+  private final Listener listener;
+  private final Membership membership;
+  private final LeaseGate gate;
+
+  /** What follows is guarded by the list. */
+  private final List<ClusterArray> arrays = new ArrayList<>();
+
+  private boolean held;
+  private Optional<String> ended = Optional.empty();
+
+  private ClusterNode(
+      MemberSettings settings,
+      Function<Loop, StoreConnector> servers,
+      FenceAgent fence,
+      Env env,
+      Listener listener) {
+    this.settings = settings;
+    this.env = env;
+    this.listener = listener;
+    this.loop =
+        Loop.start(
+            "mirror-node-" + settings.node(),
+            (_, e) -> LOG.error("node {}: a callback failed", settings.node(), e));
+    this.membership =
+        Membership.of(
+            settings, MemberPorts.of(loop, env, servers.apply(loop), new Above()).fencedBy(fence));
+    this.gate = new LeaseGate(() -> membership.lease().isValid());
+  }
+
+  /**
+   * Joins the cluster.
+   *
+   * @param servers gives, for the loop on which its sessions are to work, what begins them
+   * @throws IOException if it cannot, saying why
+   */
+  public static ClusterNode join(
+      MemberSettings settings,
+      Function<Loop, StoreConnector> servers,
+      FenceAgent fence,
+      Env env,
+      Listener listener)
+      throws IOException {
+    var node = new ClusterNode(settings, servers, fence, env, listener);
+    boolean joined = false;
+    try {
+      JoinResult result = Await.done(node.membership.join(JOIN_TIMEOUT), "joining the cluster");
+      if (!(result instanceof JoinResult.Joined)) {
+        throw new IOException(result.text());
+      }
+      joined = true;
+      return node;
+    } finally {
+      if (!joined) {
+        node.close();
+      }
+    }
+  }
+
+  /** The cluster's services: who is up, eject, diagnostics. */
+  public Membership membership() {
+    return membership;
+  }
+
+  /** Why this incarnation is over, if it is. */
+  public Optional<String> ended() {
+    synchronized (arrays) {
+      return ended;
+    }
+  }
+
+  /** The arrays that this node has in use. */
+  public List<ClusterArray> arrays() {
+    synchronized (arrays) {
+      return List.copyOf(arrays);
+    }
+  }
+
+  /**
+   * Takes an array into use, together with the nodes that have it already.
+   *
+   * @param name under which this node knows it
+   * @param devices its members, open; they belong to the array, and are closed with it or when this
+   *     fails
+   * @throws IOException if that is not possible, saying why: for instance if no slot is free
+   */
+  public ClusterArray assemble(
+      String name, List<? extends BlockDevice> devices, ArrayOptions options) throws IOException {
+    List<LeasedDevice> leased =
+        devices.stream().map(device -> new LeasedDevice(device, gate)).toList();
+    return new ArrayJoin(this, name, leased, options).run();
+  }
+
+  /**
+   * Stops all arrays and leaves the cluster.
+   *
+   * @throws IOException if something was not left as it should; the node is out all the same
+   */
+  public void leave() throws IOException {
+    IOException failure = null;
+    for (ClusterArray array : arrays()) {
+      try {
+        array.stop();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    ServiceResult result = Await.done(membership.leave(), "leaving the cluster");
+    close();
+    if (failure != null) {
+      throw failure;
+    }
+    if (!(result instanceof ServiceResult.Done)) {
+      throw new IOException(result.text());
+    }
+  }
+
+  /**
+   * Ends at once, without leaving: the others take it for a death. Does nothing after {@link
+   * #leave}.
+   */
+  @Override
+  public void close() {
+    var _ = all(end("the node was closed"), ClusterArray::ended);
+    membership.close();
+    // what the end of the membership completes comes on it
+    Loop.Timer _ = loop.after(LAST_TASKS, loop::close);
+  }
+
+  // for the arrays
+
+  MemberSettings settings() {
+    return settings;
+  }
+
+  Env env() {
+    return env;
+  }
+
+  Loop loop() {
+    return loop;
+  }
+
+  Lockspace.Node lockspaces() {
+    return new Lockspace.Node(membership.store(), loop, env, membership.standing());
+  }
+
+  /** From now on the array is held, resumed and halted with the node. */
+  void add(ClusterArray array) throws IOException {
+    array.onStop(() -> remove(array));
+    synchronized (arrays) {
+      if (ended.isPresent()) {
+        array.halt(ended.get());
+        throw new IOException(ended.get());
+      }
+      arrays.add(array);
+      if (held) {
+        var _ = array.holdIo();
+      }
+    }
+  }
+
+  private void remove(ClusterArray array) {
+    synchronized (arrays) {
+      arrays.remove(array);
+    }
+  }
+
+  /** This node cannot go on: its I/O ends at once, and it leaves as one that died. */
+  void halt(String reason) {
+    var _ = end(reason);
+    membership.halt(reason);
+  }
+
+  /** No I/O from now on. */
+  private List<ClusterArray> end(String reason) {
+    gate.end(reason);
+    List<ClusterArray> all;
+    synchronized (arrays) {
+      if (ended.isEmpty()) {
+        ended = Optional.of(reason);
+      }
+      all = List.copyOf(arrays);
+    }
+    all.forEach(array -> array.halt(reason));
+    return all;
+  }
+
+  private static CompletionStage<Void> all(
+      List<ClusterArray> arrays, Function<ClusterArray, CompletableFuture<Void>> task) {
+    return CompletableFuture.allOf(arrays.stream().map(task).toArray(CompletableFuture<?>[]::new));
+  }
+
+  /** What the membership tells; on the loop. */
+  private final class Above implements MembershipListener {
+    @Override
+    public void nodeUp(Incarnation node, long epoch) {
+      listener.nodeUp(node);
+    }
+
+    @Override
+    public void nodeDown(Incarnation node, boolean clean, long epoch) {
+      listener.nodeDown(node, clean);
+    }
+
+    @Override
+    public CompletionStage<Void> holdIo(HoldCause cause) {
+      listener.ioHeld(Optional.of(cause));
+      synchronized (arrays) {
+        held = true;
+        return all(arrays, ClusterArray::holdIo);
+      }
+    }
+
+    @Override
+    public CompletionStage<Void> resumeIo() {
+      gate.wake();
+      listener.ioHeld(Optional.empty());
+      synchronized (arrays) {
+        held = false;
+        return all(arrays, ClusterArray::resumeIo);
+      }
+    }
+
+    @Override
+    public CompletionStage<Void> halted(HaltCode code, String text) {
+      List<ClusterArray> all = end(text);
+      listener.halted(text);
+      return all(all, ClusterArray::ended);
+    }
+  }
+}

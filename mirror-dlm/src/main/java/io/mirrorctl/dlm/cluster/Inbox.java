@@ -1,0 +1,115 @@
+package io.mirrorctl.dlm.cluster;
+
+import com.google.common.util.concurrent.MoreExecutors;
+import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.dlm.message.Answer;
+import io.mirrorctl.dlm.message.Bits256;
+import io.mirrorctl.dlm.message.ClusterMessage;
+import io.mirrorctl.dlm.message.ClusterMessage.Hold;
+import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
+import io.mirrorctl.dlm.message.ClusterMessage.Resume;
+import io.mirrorctl.dlm.message.ClusterMessage.ResyncFinished;
+import io.mirrorctl.dlm.message.ClusterMessage.Resyncing;
+import io.mirrorctl.dlm.message.Envelope;
+import io.mirrorctl.dlm.message.MessageListener;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.stream.Collectors;
+
+/**
+ * Does what other nodes' messages, and their coming and going, ask of the array: one after the
+ * other, on threads that may block.
+ */
+final class Inbox implements MessageListener {
+  private final Executor sequence;
+  private volatile Optional<ArrayControl> control = Optional.empty();
+
+  /** Holds of other nodes that no resume has ended; touched in the sequence or under the token. */
+  private int holds;
+
+  Inbox(Env env) {
+    sequence = MoreExecutors.newSequentialExecutor(env.io());
+  }
+
+  /** The array is assembled. */
+  void open(ArrayControl opened) {
+    control = Optional.of(opened);
+  }
+
+  /** The array is closed: whatever others do, nothing is to be done here. */
+  void close() {
+    control = Optional.empty();
+  }
+
+  /** What asks things of the array, while it is open. */
+  Optional<ArrayControl> control() {
+    return control;
+  }
+
+  /** Another node copies nothing any more. */
+  void forget(int slot) {
+    sequence.execute(() -> control.ifPresent(c -> c.suspend(slot, List.of())));
+  }
+
+  /** Ends the holds of a node that did not live to do so; by who has the token. */
+  void endHolds(ArrayControl of) {
+    for (; holds > 0; holds--) {
+      of.resume();
+    }
+  }
+
+  @Override
+  public CompletableFuture<Answer> receive(Envelope envelope) {
+    return CompletableFuture.supplyAsync(
+        () -> control.<Answer>map(c -> apply(c, envelope)).orElseGet(Answer.Accepted::new),
+        sequence);
+  }
+
+  private Answer apply(ArrayControl array, Envelope envelope) {
+    switch (envelope.message()) {
+      case Hold(var _, long _, var failing) -> {
+        Set<Integer> further = array.hold(set(failing));
+        holds++;
+        if (!further.isEmpty()) {
+          return new Answer.AlsoFailing(bits(further));
+        }
+      }
+      case MetadataUpdated(long events, int _) -> {
+        try {
+          array.settle(events);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e.getMessage(), e);
+        }
+      }
+      case Resume _ -> endHolds(array);
+      case Resyncing(var windows) -> array.suspend(envelope.sender(), windows.ranges());
+      case ResyncFinished() -> array.suspend(envelope.sender(), List.of());
+      case ClusterMessage.ResyncStart _,
+          ClusterMessage.Abort _,
+          ClusterMessage.BitmapNeedsSync _ -> {}
+      case ClusterMessage.NewDisk _,
+          ClusterMessage.Remove _,
+          ClusterMessage.ReAdd _,
+          ClusterMessage.BitmapResize _ -> {
+        return Answer.refused("not supported yet");
+      }
+      case ClusterMessage.ChangeCapacity _ ->
+          throw new UnsupportedOperationException("a shared array has another size now");
+    }
+    return new Answer.Accepted();
+  }
+
+  static Bits256 bits(Set<Integer> numbers) {
+    return Bits256.of(numbers.stream().mapToInt(Integer::intValue).toArray());
+  }
+
+  static Set<Integer> set(Bits256 numbers) {
+    return numbers.stream().boxed().collect(Collectors.toSet());
+  }
+}
