@@ -196,7 +196,7 @@ final class ArrayJoin {
       array =
           new ClusterArray(
               new ClusterArray.Parts(
-                  mirror, control, sync, channel, slots, token, changes, turns, inbox, opening),
+ mirror, control, port, sync, channel, slots, token, changes, turns, inbox, opening),
               node.env());
       node.add(array);
       opening.begin(control, alone ? Set.of() : seen.unknown());

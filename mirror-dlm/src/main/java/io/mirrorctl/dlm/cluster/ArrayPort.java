@@ -51,6 +51,11 @@ final class ArrayPort implements ClusterPort {
 
   @Override
   public Permit beginResync() throws IOException, InterruptedException {
-    return turns.begin();
+    return turns.resync();
+  }
+
+  @Override
+  public Permit beginRepair() throws IOException, InterruptedException {
+    return turns.repair();
   }
 }

@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.cluster;
 
 import com.google.common.util.concurrent.MoreExecutors;
 import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.env.Env;
@@ -20,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * An array that this node has in use together with other nodes, from {@link ClusterNode#assemble}.
  *
  * <p>A conductor: the engine is {@link MirrorArray}, what it asks of the cluster goes through a
- * {@link io.mirrorctl.core.array.ClusterPort}, what the cluster asks of it through its {@link
+ * {@link ClusterPort}, what the cluster asks of it through its {@link
  * ArrayControl}.
  *
  * <p>Threading: any thread but callbacks of the cluster. When the node halts, the array does: its
@@ -33,6 +34,7 @@ public final class ClusterArray {
   record Parts(
       MirrorArray array,
       ArrayControl control,
+      ClusterPort port,
       SyncThread sync,
       LockspaceChannel channel,
       Slots slots,
@@ -162,6 +164,11 @@ public final class ClusterArray {
     } catch (IOException e) {
       return e;
     }
+  }
+
+  /** What the array asks of the cluster. */
+  ClusterPort port() {
+    return parts.port();
   }
 
   /** Runs when the array is stopped. */

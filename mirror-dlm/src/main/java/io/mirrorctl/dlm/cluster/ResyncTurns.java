@@ -14,17 +14,19 @@ import io.mirrorctl.dlm.message.ClusterMessage.Resyncing;
 import io.mirrorctl.dlm.message.Delivery;
 import io.mirrorctl.dlm.message.ResyncWindows;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * This node's turns as the one that copies between members: {@code resync} is held EX, and all know
- * what is being copied (decision D9).
+ * This node's turns as the one that copies between members, and all know what is being copied
+ * (decision D9). A resync holds the lock {@code resync} PW, a repair of a read error EX: so who
+ * resyncs is told, by the mode that its lock holds up, when a repair waits.
  *
  * <p>Threading: any thread but the loop's.
  */
@@ -32,38 +34,108 @@ final class ResyncTurns {
   private static final Logger LOG = LoggerFactory.getLogger(ResyncTurns.class);
   private static final String RESOURCE = "resync";
 
-  /** Who is wanted gives way after that: each turn begins its way through the array anew. */
-  private static final Duration LEAST_TURN = Duration.ofSeconds(10);
+  private enum Kind {
+    RESYNC(LockMode.PW),
+    REPAIR(LockMode.EX);
+
+    private final LockMode mode;
+
+    Kind(LockMode mode) {
+      this.mode = mode;
+    }
+  }
 
   private final Slots slots;
   private final BroadcastChannel channel;
   private final Env env;
   private final Lock lock;
   private final WindowSize size = new WindowSize();
-  private final Semaphore local = new Semaphore(1);
-  private volatile boolean wanted;
+
+  /** What follows is guarded by it. */
+  private final ReentrantLock local = new ReentrantLock();
+
+  private final Condition changed = local.newCondition();
+  private boolean taken;
+  private boolean resyncWaits;
   private boolean stopped;
+
+  /** Repairs of this node that wait for their turn. */
+  private final AtomicInteger repairs = new AtomicInteger();
+
+  /** A repair of another node waits. */
+  private volatile boolean wanted;
 
   ResyncTurns(Lockspace lockspace, Slots slots, BroadcastChannel channel, Env env) {
     this.slots = slots;
     this.channel = channel;
     this.env = env;
-    this.lock = lockspace.lock(RESOURCE, _ -> wanted = true);
+    this.lock = lockspace.lock(RESOURCE, mode -> wanted |= mode == LockMode.EX);
   }
 
-  /** Waits for a turn. */
-  Permit begin() throws IOException, InterruptedException {
-    local.acquire();
+  /** Waits for a turn to resync, recover or scrub; repairs of this node go first. */
+  Permit resync() throws IOException, InterruptedException {
+    Optional<Permit> permit = Optional.empty();
+    while (permit.isEmpty()) {
+      local.lockInterruptibly();
+      try {
+        while (!stopped && (taken || repairs.get() > 0)) {
+          changed.await();
+        }
+        take();
+      } finally {
+        local.unlock();
+      }
+      permit = ask(Kind.RESYNC);
+    }
+    return permit.get();
+  }
+
+  /** Waits for a turn to repair. */
+  Permit repair() throws IOException, InterruptedException {
+    local.lockInterruptibly();
+    try {
+      repairs.incrementAndGet();
+      try {
+        if (resyncWaits) {
+          lock.cancel();
+        }
+        while (!stopped && taken) {
+          changed.await();
+        }
+        take();
+      } finally {
+        repairs.decrementAndGet();
+        changed.signalAll();
+      }
+    } finally {
+      local.unlock();
+    }
+    return ask(Kind.REPAIR).orElseThrow(() -> new IOException("the array is being stopped"));
+  }
+
+  /** Lock held. */
+  private void take() throws IOException {
+    if (stopped) {
+      throw new IOException("the array is being stopped");
+    }
+    taken = true;
+  }
+
+  /** Empty if it was taken back. */
+  private Optional<Permit> ask(Kind kind) throws IOException, InterruptedException {
     boolean begun = false;
     try {
-      CompletableFuture<LockOutcome> asked = ask();
+      CompletableFuture<LockOutcome> asked = request(kind);
       try {
         LockOutcome outcome = Await.interruptibly(asked, "waiting to copy");
         begun = outcome instanceof LockOutcome.Granted;
-        if (!begun) {
-          throw new IOException("no turn to copy: " + outcome);
+        if (begun) {
+          return Optional.of(new Turn(kind));
         }
-        return new Turn();
+        if (outcome instanceof LockOutcome.Cancelled) {
+          return Optional.empty();
+        }
+        throw new IOException("no turn to copy: " + outcome);
       } catch (InterruptedException e) {
         lock.cancel();
         if (Await.done(asked, "waiting to copy") instanceof LockOutcome.Granted) {
@@ -72,24 +144,49 @@ final class ResyncTurns {
         throw e;
       }
     } finally {
-      if (!begun) {
-        local.release();
-      }
+      asked(!begun);
     }
   }
 
-  private synchronized CompletableFuture<LockOutcome> ask() throws IOException {
-    if (stopped) {
-      throw new IOException("the array is being stopped");
+  private CompletableFuture<LockOutcome> request(Kind kind) throws IOException {
+    local.lock();
+    try {
+      if (stopped) {
+        throw new IOException("the array is being stopped");
+      }
+      wanted = false;
+      resyncWaits = kind == Kind.RESYNC;
+      CompletableFuture<LockOutcome> asked = lock.convert(kind.mode);
+      if (resyncWaits && repairs.get() > 0) {
+        lock.cancel();
+      }
+      return asked;
+    } finally {
+      local.unlock();
     }
-    wanted = false;
-    return lock.convert(LockMode.EX);
+  }
+
+  private void asked(boolean givenBack) {
+    local.lock();
+    try {
+      resyncWaits = false;
+      taken &= !givenBack;
+      changed.signalAll();
+    } finally {
+      local.unlock();
+    }
   }
 
   /** Turns that are waited for, and all to come, end in an exception. */
-  synchronized void stop() {
-    stopped = true;
-    lock.cancel();
+  void stop() {
+    local.lock();
+    try {
+      stopped = true;
+      lock.cancel();
+      changed.signalAll();
+    } finally {
+      local.unlock();
+    }
   }
 
   private void rest() throws IOException {
@@ -106,10 +203,14 @@ final class ResyncTurns {
 
   /** One turn; used by one thread at a time. */
   private final class Turn implements Permit {
-    private final long began = env.millis();
+    private final Kind kind;
     private Optional<SectorRange> window = Optional.empty();
     private long announced;
     private boolean over;
+
+    private Turn(Kind kind) {
+      this.kind = kind;
+    }
 
     @Override
     public void announce(List<SectorRange> ranges) throws IOException {
@@ -125,7 +226,8 @@ final class ResyncTurns {
       long end = ranges.stream().mapToLong(SectorRange::end).max().orElseThrow();
       long before = env.millis();
       window.ifPresent(_ -> size.copied(before - announced));
-      var next = SectorRange.ofLength(start, Math.max(end - start, size.sectors()));
+      long least = kind == Kind.RESYNC ? size.sectors() : 0;
+      var next = SectorRange.ofLength(start, Math.max(end - start, least));
       window = Optional.of(next);
       slots.tell(new SlotBlock(true, List.of(next)));
       tell(new Resyncing(ResyncWindows.of(next)));
@@ -143,7 +245,7 @@ final class ResyncTurns {
 
     @Override
     public boolean isWanted() {
-      return wanted && env.millis() - began >= LEAST_TURN.toMillis();
+      return kind == Kind.RESYNC && (wanted || repairs.get() > 0);
     }
 
     @Override
@@ -159,7 +261,7 @@ final class ResyncTurns {
         // only if this node's part in the array is over: the others go by that
         LOG.warn("a turn to copy did not end as it should: {}", e.getMessage());
       } finally {
-        local.release();
+        asked(true);
       }
     }
   }

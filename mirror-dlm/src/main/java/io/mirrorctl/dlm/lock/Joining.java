@@ -68,8 +68,8 @@ final class Joining {
   }
 
   /**
-   * If nobody is there who could take a slot over, and none is free, a slot that waits for it:
-   * what its last member left is this node's own then.
+   * If nobody is there who could take a slot over, and none is free, a slot that waits for it: what
+   * its last member left is this node's own then.
    */
   private static OptionalInt place(ViewRecord now) {
     OptionalInt free = now.lowestFree();

@@ -11,7 +11,8 @@ public sealed interface SlotState {
 
   /**
    * Of one that died, or left with work to be done; not given out again until {@link
-   * Lockspace#takenOver}.
+   * Lockspace#takenOver}, unless all slots wait: then nobody is there to take them over, and slot 0
+   * goes to the next node that joins, with what its last member left.
    *
    * @param generation in which it went
    */

@@ -1,0 +1,289 @@
+package io.mirrorctl.dlm.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.mirrorctl.core.array.ArrayCreation;
+import io.mirrorctl.core.array.ArrayOptions;
+import io.mirrorctl.core.array.ArrayStatus;
+import io.mirrorctl.core.block.DeviceAccess;
+import io.mirrorctl.core.block.FileDevice;
+import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.dlm.lock.SlotState;
+import io.mirrorctl.dlm.member.FenceAgent;
+import io.mirrorctl.dlm.member.Heartbeat;
+import io.mirrorctl.dlm.member.MemberSettings;
+import io.mirrorctl.dlm.store.Store;
+import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
+import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
+import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/** Nodes in this process that share an array on real files, and real servers. */
+final class ClusterRig implements AutoCloseable {
+  static final int CHUNK = 64 << 10;
+  static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Heartbeat HEARTBEAT = new Heartbeat(100, 5, 6);
+  private static final int FILE_BYTES = 24 << 20;
+
+  private final Path directory;
+  private final EmbeddedZooKeeper servers;
+  private final List<Path> files = new ArrayList<>();
+  private final List<Node> nodes = new CopyOnWriteArrayList<>();
+
+  private ClusterRig(Path directory) throws Exception {
+    this.directory = directory;
+    this.servers =
+        EmbeddedZooKeeper.start(
+            EmbeddedZooKeeper.Options.in(directory.resolve("servers"))
+                .withTick(Duration.ofMillis(500)));
+  }
+
+  /** An array of two members and so many slots, its members equal. */
+  static ClusterRig start(Path directory, int slots) throws Exception {
+    return start(directory, slots, 2);
+  }
+
+  static ClusterRig start(Path directory, int slots, int members) throws Exception {
+    var rig = new ClusterRig(directory);
+    rig.create(slots, members);
+    return rig;
+  }
+
+  private void create(int slots, int members) throws IOException {
+    List<FileDevice> devices = new ArrayList<>();
+    for (int i = 0; i < members; i++) {
+      Path file = directory.resolve("member" + i);
+      try (var created = new RandomAccessFile(file.toFile(), "rw")) {
+        created.setLength(FILE_BYTES);
+      }
+      files.add(file);
+      devices.add(FileDevice.open(file, new DeviceAccess.Exclusive()));
+    }
+    ArrayCreation.plan(
+            new ArrayCreation.Request(
+                "any:shared",
+                devices,
+                List.of(),
+                List.of(),
+                BitmapKind.CLUSTERED,
+                slots,
+                "c",
+                CHUNK,
+                0,
+                true,
+                false),
+            Env.system())
+        .write();
+    for (FileDevice device : devices) {
+      device.close();
+    }
+  }
+
+  EmbeddedZooKeeper servers() {
+    return servers;
+  }
+
+  /** A node of the cluster, with the array. */
+  Node node(int number) throws IOException {
+    Node node = member(number);
+    node.assemble();
+    return node;
+  }
+
+  /** A node of the cluster, without the array. */
+  Node member(int number) throws IOException {
+    var node = new Node(number);
+    nodes.add(node);
+    return node;
+  }
+
+  /** What every member holds at this offset of the array; all must hold the same. */
+  byte[] onMembers(long offset, int length) throws IOException {
+    byte[] first = onMember(0, offset, length);
+    for (int i = 1; i < files.size(); i++) {
+      assertThat(onMember(i, offset, length)).as("member %d at %d", i, offset).isEqualTo(first);
+    }
+    return first;
+  }
+
+  /** What this member holds at this offset of the array. */
+  byte[] onMember(int number, long offset, int length) throws IOException {
+    try (var file = new RandomAccessFile(files.get(number).toFile(), "r")) {
+      byte[] data = new byte[length];
+      file.seek(dataOffset(number) + offset);
+      file.readFully(data);
+      return data;
+    }
+  }
+
+  /** Writes to one member behind the array's back. */
+  void corrupt(int number, long offset, byte[] data) throws IOException {
+    try (var file = new RandomAccessFile(files.get(number).toFile(), "rw")) {
+      file.seek(dataOffset(number) + offset);
+      file.write(data);
+    }
+  }
+
+  private long dataOffset(int number) throws IOException {
+    byte[] superblock = raw(number, 4096, 256);
+    return ByteBuffer.wrap(superblock).order(ByteOrder.LITTLE_ENDIAN).getLong(128) * 512;
+  }
+
+  /** The superblock's resync_offset, in sectors. */
+  long resyncOffset(int number) throws IOException {
+    return ByteBuffer.wrap(raw(number, 4096, 256)).order(ByteOrder.LITTLE_ENDIAN).getLong(208);
+  }
+
+  private byte[] raw(int number, long offset, int length) throws IOException {
+    try (var file = new RandomAccessFile(files.get(number).toFile(), "r")) {
+      byte[] data = new byte[length];
+      file.seek(offset);
+      file.readFully(data);
+      return data;
+    }
+  }
+
+  static byte[] bytes(int fill, int length) {
+    byte[] data = new byte[length];
+    Arrays.fill(data, (byte) fill);
+    return data;
+  }
+
+  /** One incarnation. */
+  final class Node {
+    private final ClusterNode node;
+    private final List<MemberFile> members = new ArrayList<>();
+    private final List<String> halts = new CopyOnWriteArrayList<>();
+    private Optional<ClusterArray> array = Optional.empty();
+
+    private Node(int number) throws IOException {
+      node =
+          ClusterNode.join(
+              MemberSettings.of(number).with(HEARTBEAT),
+              loop ->
+                  timeout ->
+                      ZooKeeperStore.connect(
+                              ZooKeeperOptions.of(servers.connectString(), "/cluster")
+                                  .withSessionTimeout(timeout),
+                              loop)
+                          .thenApply(Store.class::cast),
+              FenceAgent.none(),
+              Env.system(),
+              new ClusterNode.Listener() {
+                @Override
+                public void halted(String reason) {
+                  halts.add(reason);
+                }
+              });
+    }
+
+    void assemble() throws IOException {
+      assemble(ArrayOptions.DEFAULT);
+    }
+
+    void assemble(ArrayOptions options) throws IOException {
+      members.clear();
+      for (Path file : files) {
+        members.add(new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared"))));
+      }
+      array = Optional.of(node.assemble("shared", members, options));
+    }
+
+    ClusterNode node() {
+      return node;
+    }
+
+    ClusterArray array() {
+      return array.orElseThrow();
+    }
+
+    MemberFile member(int index) {
+      return members.get(index);
+    }
+
+    List<String> halts() {
+      return halts;
+    }
+
+    ArrayStatus status() {
+      return array().array().status();
+    }
+
+    /** The states of the members, by number. */
+    List<String> states() {
+      return status().members().stream().map(member -> member.state().word()).toList();
+    }
+
+    void write(long offset, int fill, int length) throws IOException {
+      array().device().write(offset, ByteBuffer.wrap(bytes(fill, length)), WriteOption.NONE);
+    }
+
+    byte[] read(long offset, int length) throws IOException {
+      byte[] data = new byte[length];
+      ByteBuffer into = ByteBuffer.allocateDirect(length);
+      array().device().read(offset, into);
+      into.flip().get(data);
+      return data;
+    }
+
+    List<SlotState> slots() {
+      return array().lockspace().view().slots();
+    }
+
+    /** Waits until the slot's last node is gone and its bits are taken over. */
+    void awaitFree(int slot) {
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() -> assertThat(slots().get(slot)).isEqualTo(new SlotState.Free()));
+    }
+
+    /** Waits until no slot waits for a takeover and everything is copied. */
+    void awaitQuiet() {
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() -> {
+            assertThat(slots()).noneMatch(SlotState.NeedsTakeover.class::isInstance);
+            assertThat(array().isOpen()).isTrue();
+            assertThat(array().sync().isIdle()).isTrue();
+            assertThat(status().neededChunks()).isZero();
+          });
+    }
+
+    /** Ends without a word. */
+    void die() {
+      nodes.remove(this);
+      node.close();
+    }
+
+    void leave() throws IOException {
+      nodes.remove(this);
+      node.leave();
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      nodes.forEach(node -> node.node.close());
+    } finally {
+      servers.close();
+      for (Path file : files) {
+        Files.deleteIfExists(file);
+      }
+    }
+  }
+}
