@@ -1,6 +1,7 @@
 package io.mirrorctl.dlm.cluster;
 
 import com.google.common.util.concurrent.MoreExecutors;
+import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
@@ -21,13 +22,12 @@ import org.slf4j.LoggerFactory;
  * An array that this node has in use together with other nodes, from {@link ClusterNode#assemble}.
  *
  * <p>A conductor: the engine is {@link MirrorArray}, what it asks of the cluster goes through a
- * {@link ClusterPort}, what the cluster asks of it through its {@link
- * ArrayControl}.
+ * {@link ClusterPort}, what the cluster asks of it through its {@link ArrayControl}.
  *
  * <p>Threading: any thread but callbacks of the cluster. When the node halts, the array does: its
  * requests fail, and it is of no use any more.
  */
-public final class ClusterArray {
+public final class ClusterArray implements Mirror {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterArray.class);
 
   /** What an array is made of; see {@link ArrayJoin}. */
@@ -70,17 +70,18 @@ public final class ClusterArray {
     return lockspace().slot();
   }
 
-  /** State and disk management. */
+  @Override
   public MirrorArray array() {
     return parts.array();
   }
 
-  /** Resync, recovery and scrub. */
+  @Override
   public SyncThread sync() {
     return parts.sync();
   }
 
   /** The array as clients of this node see it; closing it does nothing. */
+  @Override
   public BlockDevice device() {
     return device;
   }
@@ -122,6 +123,12 @@ public final class ClusterArray {
       closed.complete(null);
       onStop.run();
     }
+  }
+
+  /** As {@link #stop}. */
+  @Override
+  public void close() throws IOException {
+    stop();
   }
 
   private void leave() throws IOException {
