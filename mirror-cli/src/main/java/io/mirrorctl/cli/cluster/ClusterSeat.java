@@ -5,9 +5,7 @@ import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.cluster.ClusterNode;
-import io.mirrorctl.dlm.member.Membership;
-import io.mirrorctl.dlm.member.ServiceResult;
-import io.mirrorctl.dlm.store.Entry;
+import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
@@ -17,10 +15,8 @@ import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -36,7 +32,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class ClusterSeat implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterSeat.class);
-  private static final long ANSWER_SECONDS = 60;
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 15_000;
 
@@ -66,7 +61,7 @@ public final class ClusterSeat implements Closeable {
   private final ZooKeeperOptions servers;
   private final CompletableFuture<Void> closing = new CompletableFuture<>();
   private final ReentrantLock lock = new ReentrantLock();
-  private volatile NodeNumbers numbers = NodeNumbers.NONE;
+  private final NodeNames names = new NodeNames(this::store);
   private volatile Place place = new Place.Out("it has not joined yet");
   private volatile @Nullable LeaveLimit limit;
   private int number;
@@ -88,6 +83,18 @@ public final class ClusterSeat implements Closeable {
             .orElseGet(() ->
                 ZooKeeperOptions.of(
                     embedded.orElseThrow().connectString(), ClusterConfig.root(config.cluster())));
+    embedded.ifPresent(zookeeper -> {
+      var _ = zookeeper.ended().thenRun(this::zookeeperEnded);
+    });
+  }
+
+  private void zookeeperEnded() {
+    if (!closing.isDone()) {
+      LOG.error(
+          "node {}: the ZooKeeper in this process has failed, and with it cluster {}; start the node again",
+          config.node(),
+          config.cluster());
+    }
   }
 
   /**
@@ -105,7 +112,7 @@ public final class ClusterSeat implements Closeable {
     try {
       NumberClaim.Claimed claimed = seat.arrival().claim(unwanted);
       seat.number = claimed.number();
-      seat.numbers = claimed.numbers();
+      seat.names.learn(claimed.numbers());
       seat.place = seat.join(unwanted);
       taken = true;
       return seat;
@@ -136,7 +143,7 @@ public final class ClusterSeat implements Closeable {
   private String notIn(String why) {
     return number == 0
         ? "node %s cannot join cluster %s: %s".formatted(config.node(), config.cluster(), why)
-        : "node %s (number %d) cannot join cluster %s: %s"
+        : "node %s, which has number %d, is not in cluster %s: %s; mirrorctl members on another node shows who is"
             .formatted(config.node(), number, config.cluster(), why);
   }
 
@@ -145,15 +152,22 @@ public final class ClusterSeat implements Closeable {
   }
 
   private Place.In join(BooleanSupplier unwanted) throws IOException {
-    var life = new Life(config.node(), this::nameOf, events, sequence);
-    ClusterNode node = arrival().join(number, life, n -> numbers.nameOf(n), unwanted);
-    tellTimeout(node);
+    var life = new Life(config.node(), names::of, events, sequence);
+    ClusterNode node = arrival().join(number, life, names::of, unwanted);
+    try {
+      tellTimeout(node);
+    } catch (IOException e) {
+      node.close();
+      throw e;
+    }
     return new Place.In(node, life);
   }
 
   private void tellTimeout(ClusterNode node) throws IOException {
     long counts =
-        ask(node.membership().diagnostics(), "the session timeout").sessionTimeout().toMillis();
+        Answers.await(node.membership().diagnostics(), "the session timeout")
+            .sessionTimeout()
+            .toMillis();
     LOG.info("node {}: the session timeout is {} ms", config.node(), counts);
     Optional<Duration> wanted = config.sessionTimeout();
     // a tick more or less is what rounding makes of it
@@ -199,6 +213,7 @@ public final class ClusterSeat implements Closeable {
       pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
       Place.In back;
       try {
+        names.learn(arrival().claim(closing::isDone).numbers());
         back = join(closing::isDone);
       } catch (InterruptedIOException e) {
         return false;
@@ -288,20 +303,15 @@ public final class ClusterSeat implements Closeable {
             .formatted(config.node(), config.cluster(), reason));
   }
 
-  /** What people call the node; reads it if it is new. */
+  private Optional<Store> store() {
+    return place instanceof Place.In(ClusterNode node, var _)
+        ? Optional.of(node.membership().store())
+        : Optional.empty();
+  }
+
+  /** What people call a node. May block. */
   public String nameOf(int node) {
-    if (!numbers.names().containsKey(node) && place instanceof Place.In(ClusterNode in, var _)) {
-      try {
-        Optional<Entry> entry =
-            ask(in.membership().store().read(NodeNumbers.PATH), "the names of the nodes");
-        if (entry.isPresent()) {
-          numbers = NodeNumbers.decode(entry.get().data());
-        }
-      } catch (IOException | IllegalArgumentException e) {
-        LOG.warn("the name of node {} is not known: {}", node, e.getMessage());
-      }
-    }
-    return numbers.nameOf(node);
+    return names.of(node);
   }
 
   /** Who is in the cluster. */
@@ -310,9 +320,9 @@ public final class ClusterSeat implements Closeable {
       case Place.In(ClusterNode node, Life life) when !life.halted().isDone() ->
           Roster.of(
               config,
-              ask(node.membership().diagnostics(), "the members"),
+              Answers.await(node.membership().diagnostics(), "the members"),
               node.arrays(),
-              this::nameOf);
+              names::of);
       case Place.In(var _, Life life) -> Roster.without(config, life.halted().join());
       case Place.Out(String reason) -> Roster.without(config, reason);
       case Place.Left() -> Roster.without(config, "it has left");
@@ -327,62 +337,16 @@ public final class ClusterSeat implements Closeable {
    * @return what was done, for people
    */
   public String eject(String named, boolean fenced) throws IOException {
-    Membership membership = node().membership();
-    int victim = resolve(named, membership);
-    return done(
-        ask(
-            membership.eject(
-                victim,
-                fenced ? Membership.Vouch.FENCED : Membership.Vouch.NO,
-                "an operator asked for it"),
-            "ejecting " + named));
-  }
-
-  private int resolve(String named, Membership membership) throws IOException {
-    for (var member : ask(membership.clusterInfo(), "the members").active()) {
-      if (nameOf(member.node()).equals(named)) {
-        return member.node();
-      }
-    }
-    Optional<Integer> known = numbers.numberOf(named);
-    if (known.isPresent()) {
-      return known.get();
-    }
-    if (named.matches("[1-9][0-9]?")) {
-      return Integer.parseInt(named);
-    }
-    throw new CommandException(
-        ExitCode.FAILED,
-        "cluster %s has no node %s; mirrorctl members shows those it has"
-            .formatted(config.cluster(), named));
+    return operations().eject(named, fenced);
   }
 
   /** Takes the cluster through a regroup; says what came of it. */
   public String regroup() throws IOException {
-    return done(ask(node().membership().forceRegroup("an operator asked for it"), "the regroup"));
+    return operations().regroup();
   }
 
-  private static String done(ServiceResult result) throws IOException {
-    if (result instanceof ServiceResult.Done(long epoch, String text)) {
-      return "%s; epoch %d".formatted(text, epoch);
-    }
-    throw new CommandException(ExitCode.FAILED, result.text());
-  }
-
-  private static <T> T ask(CompletableFuture<T> answer, String what) throws IOException {
-    try {
-      return answer.get(ANSWER_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException e) {
-      throw new IOException(what + ": " + e.getCause().getMessage(), e.getCause());
-    } catch (TimeoutException e) {
-      throw new IOException(
-          "%s: no answer within %d s; it may come yet, see mirrorctl members"
-              .formatted(what, ANSWER_SECONDS),
-          e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw (IOException) new InterruptedIOException(what).initCause(e);
-    }
+  private Operations operations() throws IOException {
+    return new Operations(config.cluster(), node().membership(), names);
   }
 
   /**

@@ -8,18 +8,13 @@ import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.OutcomeUnknownException;
 import io.mirrorctl.dlm.store.Store;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /** Finds a node's number by its name, or takes one for it. Blocks. */
 final class NumberClaim {
-  private static final long PATIENCE_SECONDS = 30;
+  private static final String WHAT = "the node's number";
 
   private final Store store;
   private final String name;
@@ -36,7 +31,7 @@ final class NumberClaim {
 
   Claimed run() throws IOException {
     while (true) {
-      Optional<Entry> entry = done(store.read(NodeNumbers.PATH));
+      Optional<Entry> entry = Answers.await(store.read(NodeNumbers.PATH), WHAT);
       NodeNumbers known =
           entry.isPresent() ? NodeNumbers.decode(entry.get().data()) : NodeNumbers.NONE;
       Optional<Integer> own = known.numberOf(name);
@@ -55,10 +50,13 @@ final class NumberClaim {
               ? new Op.Put(NodeNumbers.PATH, next.encode(), entry.get().version())
               : new Op.Create(NodeNumbers.PATH, next.encode(), Op.Life.PERSISTENT);
       try {
-        if (done(store.commit(List.of(write))) instanceof CommitResult.Committed) {
+        if (Answers.await(store.commit(List.of(write)), WHAT) instanceof CommitResult.Committed) {
           return new Claimed(number, next);
         }
-      } catch (Unknown e) {
+      } catch (IOException e) {
+        if (!(e.getCause() instanceof OutcomeUnknownException)) {
+          throw e;
+        }
         // what became of it is read
       }
     }
@@ -85,31 +83,5 @@ final class NumberClaim {
 
   private static CommandException refused(String text) {
     return new CommandException(ExitCode.FAILED, text);
-  }
-
-  /** Whether it was committed nobody knows. */
-  private static final class Unknown extends IOException {
-    private static final long serialVersionUID = 1L;
-
-    Unknown(Throwable cause) {
-      super(cause.getMessage(), cause);
-    }
-  }
-
-  private static <T> T done(CompletableFuture<T> answer) throws IOException {
-    try {
-      return answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof OutcomeUnknownException) {
-        throw new Unknown(e.getCause());
-      }
-      throw new IOException(e.getCause().getMessage(), e.getCause());
-    } catch (TimeoutException e) {
-      throw new IOException(
-          "ZooKeeper has not answered within %d s".formatted(PATIENCE_SECONDS), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw (IOException) new InterruptedIOException("the node's number is not known").initCause(e);
-    }
   }
 }
