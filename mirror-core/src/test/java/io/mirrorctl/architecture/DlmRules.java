@@ -2,11 +2,16 @@ package io.mirrorctl.architecture;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Future;
 
 /** What the lock manager may use: see the arrows in ARCHITECTURE.md. */
 public final class DlmRules {
   static final String[] ZOOKEEPER = {"org.apache.curator..", "org.apache.zookeeper.."};
+
+  private static final Set<String> WAITS = Set.of("get", "join", "getNow", "resultNow");
 
   private DlmRules() {}
 
@@ -57,6 +62,20 @@ public final class DlmRules {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage(dlm + "zookeeper..")),
+        new Rule(
+            "in dlm.cluster only Await waits for futures",
+            noClasses()
+                .that()
+                .resideInAPackage(dlm + "cluster..")
+                .and()
+                .doNotHaveFullyQualifiedName(dlm + "cluster.Await")
+                .should()
+                .callMethodWhere(
+                    DescribedPredicate.describe(
+                        "the future is waited for",
+                        call ->
+                            call.getTargetOwner().isAssignableTo(Future.class)
+                                && WAITS.contains(call.getName())))),
         CoreRules.noCycles(root, "dlm"),
         EnvRules.time(root, "dlm"),
         EnvRules.parking(root, "dlm"),

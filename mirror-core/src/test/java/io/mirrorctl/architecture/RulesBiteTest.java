@@ -67,6 +67,9 @@ class RulesBiteTest {
             part("dlm", "member"),
             part("dlm", "message"),
             part("dlm", "cluster")));
+    found.put(
+        "in dlm.cluster only Await waits for futures",
+        List.of("dlm.cluster.Impatient.result(", "dlm.cluster.Impatient.joined("));
     found.put("packages of dlm do not use each other in a circle", List.of("Slice message"));
     found.put("time in dlm comes from Env", List.of("dlm.cluster.OwnClock.time()"));
     found.put("no thread of dlm is parked for a time", List.of("dlm.cluster.OwnClock.park()"));
@@ -117,6 +120,7 @@ class RulesBiteTest {
     assertThat(details)
         .noneMatch(line -> line.contains("core.block.Virtues"))
         .noneMatch(line -> line.contains("cli.nbd.Content"))
+        .noneMatch(line -> line.contains("dlm.cluster.Await"))
         .noneMatch(line -> line.contains("zookeeper.ZookeeperPart.watcher"));
   }
 

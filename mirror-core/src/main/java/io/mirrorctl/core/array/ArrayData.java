@@ -432,6 +432,7 @@ final class ArrayData {
       Legs.Failure failure = null;
       Part part;
       boolean owed = false;
+      int start = into.position();
       gate.enter();
       try {
         long failedBefore = failedWrites.get();
@@ -462,6 +463,8 @@ final class ArrayData {
         into.position(into.position() + (int) part.length());
       } else if (owed) {
         membership.awaitSettled();
+        into.position(start); // what was read may be undone by the way in which it was settled
+        continue;
       }
       at += part.length();
     }

@@ -139,7 +139,7 @@ record AssemblyPlan(
   }
 
   /** A spare that was given a role and did not hear of it any more: it holds no data. */
-  private static MemberState activated(int role, Superblock freshest) {
+  static MemberState activated(int role, Superblock freshest) {
     long holders = freshest.devRoles().stream().filter(r -> r == role).count();
     return new MemberState.Recovering(0, false, holders > 1);
   }

@@ -102,7 +102,8 @@ final class MemberWrites {
   /** A member that stays could not do it, so what it answered before may not become durable. */
   private void doubt(Legs.Failure failure) {
     doubtful = true;
-    untold.set("%s: a flush failed (%s)".formatted(failure.leg().member(), failure.cause().getMessage()));
+    untold.set(
+        "%s: a flush failed (%s)".formatted(failure.leg().member(), failure.cause().getMessage()));
   }
 
   /**
@@ -119,6 +120,9 @@ final class MemberWrites {
     Set<Member> done = new HashSet<>(4);
     while (attempt(range, durability, failed, operation, done) || membership.isUnsettled()) {
       membership.awaitSettled();
+      if (suspended.isShared() && !range.isEmpty()) {
+        done.clear(); // another node may have copied the old data over it meanwhile
+      }
     }
   }
 

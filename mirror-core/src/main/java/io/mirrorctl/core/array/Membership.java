@@ -84,7 +84,16 @@ final class Membership {
 
   private final AtomicLong losses = new AtomicLong();
 
-  private record Verdict(MemberState next) {}
+  /**
+   * What becomes of a condemned member.
+   *
+   * @param recordedElsewhere another node records it
+   */
+  private record Verdict(MemberState next, boolean recordedElsewhere) {
+    Verdict(MemberState next) {
+      this(next, false);
+    }
+  }
 
   /**
    * @param fillsRoles whether spares take vacant roles
@@ -403,13 +412,10 @@ final class Membership {
         current.events(), current.inSync().getFirst().member().devNumber());
   }
 
-  /** Numbers of the members that are condemned for good. */
+  /** Numbers of the members that are condemned, whatever becomes of them. */
   Set<Integer> condemnedNumbers() {
     synchronized (condemnedLock) {
-      return condemned.entrySet().stream()
-          .filter(entry -> entry.getValue().next() instanceof MemberState.Faulty)
-          .map(entry -> entry.getKey().devNumber())
-          .collect(toImmutableSet());
+      return condemned.keySet().stream().map(Member::devNumber).collect(toImmutableSet());
     }
   }
 
@@ -421,7 +427,7 @@ final class Membership {
         boolean isLast = leg.isInSync() && !othersRemain(current, member);
         if (numbers.contains(member.devNumber()) && !leg.isFaulty() && !isLast) {
           condemned.putIfAbsent(
-              member, new Verdict(new MemberState.Faulty("failed on another node")));
+              member, new Verdict(new MemberState.Faulty("failed on another node"), true));
           unsettled = true;
         }
       }
@@ -449,7 +455,7 @@ final class Membership {
 
   private static boolean isRecorded(MemberSet next, Member member, Verdict verdict) {
     Leg leg = next.find(member).orElse(null);
-    if (leg == null || !leg.receives()) {
+    if (leg == null || !leg.receives() || verdict.recordedElsewhere()) {
       return true;
     }
     boolean lossRecorded = leg.isRecovering() && verdict.next() instanceof MemberState.Recovering;

@@ -69,12 +69,15 @@ final class ReadRepair {
     }
     SectorRange range = SectorRange.coveringBytes(offset, into.remaining());
     try (ClusterPort.Permit permit = cluster.beginRepair()) {
-      permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
-      try (var _ = ranges.acquire(range)) {
-        boolean same = !bitmap.get().isAnyNeeded(range); // else a write failed in between
-        readHeld(failure, offset, into, same ? failure.leg().member() : null);
+      try {
+        permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
+        try (var _ = ranges.acquire(range)) {
+          boolean same = !bitmap.get().isAnyNeeded(range); // else a write failed in between
+          readHeld(failure, offset, into, same ? failure.leg().member() : null);
+        }
+      } finally {
+        permit.announce(List.of());
       }
-      permit.announce(List.of());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while a read error waited to be repaired");

@@ -63,18 +63,38 @@ final class Settlement {
     return freshest.resyncOffset();
   }
 
-  /** The set that the superblocks tell of. */
+  /** The set that the superblocks tell of, after a change that came to its end. */
   MemberSet set() throws ArrayException {
+    return set(false, events());
+  }
+
+  /**
+   * The set by which all go when nobody can say how far a change came: who was to be taken back and
+   * did not hear of it stays faulty, and so becomes who cannot be read. Such a member may hold what
+   * the change wrote nowhere else, so the events leave room for that.
+   */
+  MemberSet undecided() throws ArrayException {
+    if (events() < before.events()) {
+      throw ArrayException.failed(
+          "this node goes by events %d and can read only superblocks with events %d"
+              .formatted(before.events(), events()));
+    }
+    boolean allRead =
+        before.legs().stream().allMatch(leg -> leg.isFaulty() || found.containsKey(leg.member()));
+    return set(true, allRead ? events() : events() + before.legs().size());
+  }
+
+  private MemberSet set(boolean undecided, long events) throws ArrayException {
     checkAllAttached();
     List<Leg> legs = new ArrayList<>();
     for (Leg leg : before.legs()) {
-      legs.add(settled(leg));
+      legs.add(settled(leg, undecided));
     }
     ImmutableList<Leg> all = ImmutableList.copyOf(legs);
     if (all.stream().noneMatch(Leg::isInSync)) {
       throw ArrayException.failed("this node reaches no in-sync member");
     }
-    return new MemberSet(all, freshest.raidDisks(), freshest.size(), freshest.events());
+    return new MemberSet(all, freshest.raidDisks(), freshest.size(), events);
   }
 
   /** The superblocks as they were read, into the members. */
@@ -95,10 +115,10 @@ final class Settlement {
     }
   }
 
-  private Leg settled(Leg leg) throws ArrayException {
+  private Leg settled(Leg leg, boolean undecided) throws ArrayException {
     int role = freshest.roleOf(leg.member().devNumber());
     if (role < freshest.raidDisks()) {
-      return new Leg(leg.member(), role, active(leg));
+      return new Leg(leg.member(), role, leg.state()).with(active(leg, role, undecided));
     }
     if (leg.isFaulty()) {
       return leg;
@@ -109,13 +129,21 @@ final class Settlement {
             : new MemberState.Faulty("failed on another node"));
   }
 
-  private MemberState active(Leg leg) throws ArrayException {
+  private MemberState active(Leg leg, int role, boolean undecided) throws ArrayException {
     Superblock own = found.get(leg.member());
     // one behind: the node that changed it died before it reached this one
-    if (own == null || own.events() + 1 < freshest.events()) {
+    if (own != null && own.events() + 1 >= freshest.events()) {
+      return own.isActive()
+          ? AssemblyPlan.activeState(own)
+          : AssemblyPlan.activated(role, freshest); // a spare that has not heard of its role
+    }
+    if (!undecided) {
       throw ArrayException.failed(
           leg.member() + " is in use on other nodes and cannot be read here");
     }
-    return AssemblyPlan.activeState(own);
+    return new MemberState.Faulty(
+        own == null
+            ? "could not be read after a node died in the middle of a change"
+            : "the node that took it back died before it was told; re-add it");
   }
 }

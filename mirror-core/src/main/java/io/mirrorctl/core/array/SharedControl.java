@@ -78,7 +78,7 @@ final class SharedControl implements ArrayControl {
   @Override
   public ClusterPort.Committed agree() throws IOException {
     Settlement settlement = Settlement.read(membership.current());
-    MemberSet next = settlement.set();
+    MemberSet next = settlement.undecided();
     superblocks.resyncOffset(settlement.resyncOffset());
     goBy(settlement, next);
     return membership.rewrite();

@@ -4,7 +4,6 @@ import io.mirrorctl.core.bitmap.BitmapPage;
 import io.mirrorctl.core.bitmap.BitmapStorage;
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.block.DeviceException;
-import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapGeometry;
@@ -139,25 +138,22 @@ final class SlotStorage implements BitmapStorage {
   }
 
   /**
-   * Adds the bits of another node's slot, as every in-sync member that can be read has them, to the
-   * bitmap.
+   * Adds the bits of another node's slot, as every in-sync member has them, to the bitmap. A member
+   * on which they cannot be read is failed, as only that one may have a bit.
    */
   void load(int other, WriteIntentBitmap bitmap) throws IOException {
-    IOException unread = null;
-    boolean loaded = false;
     for (Leg leg : membership.current().inSync()) {
-      try {
-        Assembly.loadSlot(Candidate.read(leg.member().device()), other, bitmap);
-        loaded = true;
-      } catch (IOException e) {
-        unread = e;
+      if (!membership.isCondemned(leg.member())) {
+        try {
+          Assembly.loadSlot(Candidate.read(leg.member().device()), other, bitmap);
+        } catch (IOException e) {
+          writes.lose(new Legs.Failure(leg, e));
+          throw new DeviceException(
+              DeviceException.kindOf(e),
+              "bitmap slot %d cannot be read: %s".formatted(other, e.getMessage()),
+              e);
+        }
       }
-    }
-    if (!loaded) {
-      throw new DeviceException(
-          unread == null ? IoFailure.OTHER : DeviceException.kindOf(unread),
-          "bitmap slot %d cannot be read from any in-sync member".formatted(other),
-          unread);
     }
   }
 

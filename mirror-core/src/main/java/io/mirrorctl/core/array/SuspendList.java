@@ -37,6 +37,11 @@ final class SuspendList {
     this.shared = shared;
   }
 
+  /** Whether other nodes may copy. */
+  boolean isShared() {
+    return shared;
+  }
+
   /** Takes a pass if no window is in the way. */
   boolean tryEnter(SectorRange range) {
     if (!shared) {

@@ -127,8 +127,10 @@ public final class SyncWork {
     if (!cluster.isShared()) {
       storage.writeVacantSlots(own.header());
     } else {
-      for (int slot : cluster.otherSlots()) {
-        storage.load(slot, own);
+      for (int slot = 0; slot < own.header().slots(); slot++) {
+        if (slot != cluster.slot()) { // also of those who are about to come or go
+          storage.load(slot, own);
+        }
       }
       own.markDirtyNeeded();
     }

@@ -62,12 +62,12 @@ final class CopyAction implements SyncThread.Action {
         if (!copy(batch)) {
           return false;
         }
-        boolean goOn =
-            thread.rest(
-                pace.restAfter(
-                    SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed()),
-                false,
-                permit);
+        long rest =
+            pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
+        if (rest > SyncThread.LONGEST_IDLE_WINDOW_NANOS) {
+          permit.announce(List.of());
+        }
+        boolean goOn = thread.rest(rest, false, permit) && !thread.makesWay();
         long now = env.ticker().read();
         boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
         boolean due = !goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS);

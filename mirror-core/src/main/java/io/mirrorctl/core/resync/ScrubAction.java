@@ -65,10 +65,13 @@ final class ScrubAction implements SyncThread.Action {
       position = Math.min(batch.getLast().end(), scrubbing.sizeSectors());
       long rest =
           pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
+      if (rest > SyncThread.LONGEST_IDLE_WINDOW_NANOS) {
+        permit.announce(List.of());
+      }
       if (!thread.rest(rest, true, permit)) {
         return Optional.of(report(false));
       }
-      if (thread.isCopyWaiting() || permit.isWanted()) {
+      if (thread.isCopyWaiting() || permit.isWanted() || thread.makesWay()) {
         return Optional.empty();
       }
     }

@@ -35,6 +35,9 @@ public final class SyncThread implements AutoCloseable {
   /** There is work that cannot begin yet: looked at again after this time, or when woken. */
   private static final long NOT_YET_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  /** Other nodes' writes wait no longer than that for a window in which nothing is copied. */
+  static final long LONGEST_IDLE_WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
   private final MirrorArray array;
   private final ClusterPort cluster;
   private final Env env;
@@ -405,6 +408,7 @@ public final class SyncThread implements AutoCloseable {
       while (!isToEnd(scrub)
           && !array.sync().isHeld()
           && !permit.isWanted()
+          && !(paused && cluster.isShared())
           && (paused || (left > 0 && limits.equals(speed)))) {
         if (paused) {
           var _ = changed.awaitNanos(LOOK_NANOS);
@@ -416,6 +420,11 @@ public final class SyncThread implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Whoever pauses beside other nodes ends the action: it may not keep them from copying. */
+  boolean makesWay() {
+    return cluster.isShared() && isPaused();
   }
 
   private boolean isToEnd(boolean scrub) {

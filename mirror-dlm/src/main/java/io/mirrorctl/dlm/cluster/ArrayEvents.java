@@ -7,13 +7,11 @@ import java.util.Optional;
 final class ArrayEvents implements LockspaceListener {
   private final Deaths deaths;
   private final Inbox inbox;
-  private final Opening opening;
   private volatile Optional<Takeover> takeover = Optional.empty();
 
-  ArrayEvents(Deaths deaths, Inbox inbox, Opening opening) {
+  ArrayEvents(Deaths deaths, Inbox inbox) {
     this.deaths = deaths;
     this.inbox = inbox;
-    this.opening = opening;
   }
 
   /** From now on this node takes part in takeovers. */
@@ -52,6 +50,5 @@ final class ArrayEvents implements LockspaceListener {
   public void freed(int slot, long generation) {
     deaths.freed(slot);
     inbox.forget(slot);
-    opening.freed(slot);
   }
 }

@@ -6,11 +6,14 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.resync.SyncThread;
 import io.mirrorctl.dlm.lock.JoinOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.LockspaceSettings;
+import io.mirrorctl.dlm.member.ClusterInfo;
+import io.mirrorctl.dlm.member.Incarnation;
 import io.mirrorctl.dlm.message.ChannelBinding;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import java.io.IOException;
@@ -19,19 +22,25 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How a node comes into an array (docs/protocols/array.md). Everything between the token and its
  * end happens while nobody changes, joins or leaves; what comes after, this node hears.
  */
 final class ArrayJoin {
+  private static final Logger LOG = LoggerFactory.getLogger(ArrayJoin.class);
+
   /** How nodes choose the member they read from; all must do it in the same way. */
   private static final String READ_POLICY = "clustered-1";
 
   /** As long as a member's time-out and five seconds. */
   private static final Duration ANSWER_LIMIT = Duration.ofSeconds(35);
+
+  private static final SectorRange EVERYTHING = new SectorRange(0, Long.MAX_VALUE);
 
   private static final Duration FULL_RETRY = Duration.ofMillis(500);
   private static final int FULL_RETRIES = 120;
@@ -41,11 +50,11 @@ final class ArrayJoin {
   private final List<? extends BlockDevice> devices;
   private final ArrayOptions options;
   private final Deaths deaths = new Deaths();
-  private final Opening opening = new Opening();
   private final Inbox inbox;
   private final ArrayEvents events;
   private LockspaceChannel channel;
   private boolean assembling;
+  private Optional<MirrorArray> assembled = Optional.empty();
 
   /**
    * @param devices under the node's lease; closed if this fails
@@ -56,8 +65,8 @@ final class ArrayJoin {
     this.name = name;
     this.devices = devices;
     this.options = options;
-    this.inbox = new Inbox(node.env());
-    this.events = new ArrayEvents(deaths, inbox, opening);
+    this.inbox = new Inbox(node.env(), node::halt);
+    this.events = new ArrayEvents(deaths, inbox);
   }
 
   /** Joins; returns when the array is assembled, though its I/O may have to wait. */
@@ -82,6 +91,7 @@ final class ArrayJoin {
   }
 
   private void giveUp() {
+    assembled.ifPresent(ArrayJoin::abandon);
     for (BlockDevice device : devices) {
       try {
         device.close();
@@ -91,15 +101,31 @@ final class ArrayJoin {
     }
     inbox.close();
     if (channel != null) {
-      Lockspace.Leaving how =
-          assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN;
+      leave();
+    }
+  }
+
+  /** Waits for its end: this incarnation may join again. */
+  private void leave() {
+    try {
+      Await.done(channel.channel().close(), "leaving the exchange of messages");
       var _ =
-          channel
-              .channel()
-              .close()
-              .whenComplete((_, _) -> {
-                var _ = channel.lockspace().leave(how);
-              });
+          Await.done(
+              channel
+                  .lockspace()
+                  .leave(assembling ? Lockspace.Leaving.NEEDS_TAKEOVER : Lockspace.Leaving.CLEAN),
+              "giving up the slot");
+    } catch (IOException e) {
+      LOG.warn("{}: {}", name, e.getMessage());
+    }
+  }
+
+  private static void abandon(MirrorArray mirror) {
+    mirror.control().halt("the node could not take it into use");
+    try {
+      mirror.close();
+    } catch (IOException e) {
+      // it is halted
     }
   }
 
@@ -123,7 +149,8 @@ final class ArrayJoin {
       switch (join(lockspace, settings)) {
         case JoinOutcome.Joined _ -> {}
         case JoinOutcome.Full(int members, int needTakeover) -> {
-          if (needTakeover == 0 || attempt == FULL_RETRIES) {
+          boolean mayChange = needTakeover > 0 || isSomebodyAway();
+          if (!mayChange || attempt == FULL_RETRIES) {
             throw new IOException(
                 "%s has %d slots, and none is free: %d nodes have it in use, %d slots wait for a takeover"
                     .formatted(name, identity.slots(), members, needTakeover));
@@ -137,6 +164,17 @@ final class ArrayJoin {
         case JoinOutcome.Halted(var reason) -> throw new IOException(name + ": " + reason);
       }
     }
+  }
+
+  /** Whether a node of the cluster is gone and not surely dead yet. */
+  private boolean isSomebodyAway() throws IOException {
+    ClusterInfo cluster = Await.done(node.membership().clusterInfo(), "asking who is there");
+    for (Incarnation member : cluster.active()) {
+      if (!Await.done(node.membership().isNodeUp(member.node()), "asking who is up")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void rest() throws IOException {
@@ -184,7 +222,7 @@ final class ArrayJoin {
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
-      MirrorArray mirror = openHeld(port, seen);
+      MirrorArray mirror = open(port, seen);
       slots.tell(new SlotBlock(true, List.of()));
       boolean alone = seen.active().isEmpty();
       if (alone) {
@@ -196,28 +234,31 @@ final class ArrayJoin {
       array =
           new ClusterArray(
               new ClusterArray.Parts(
- mirror, control, port, sync, channel, slots, token, changes, turns, inbox, opening),
+                  mirror, control, port, sync, channel, slots, token, changes, turns, takeover,
+                  inbox),
               node.env());
       node.add(array);
-      opening.begin(control, alone ? Set.of() : seen.unknown());
     }
     array.sync().start();
     events.begin(takeover);
     return array;
   }
 
-  /** Assembles the array; its I/O is held, and what others copy is suspended. */
-  private MirrorArray openHeld(ClusterPort port, Slots.Seen seen) throws IOException {
+  /**
+   * Assembles the array; what others copy, or may have been copying when they died, is suspended.
+   */
+  private MirrorArray open(ClusterPort port, Slots.Seen seen) throws IOException {
     assembling = true;
     MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());
+    assembled = Optional.of(mirror);
     ArrayControl control = mirror.control();
-    control.holdIo();
     seen.blocks()
         .forEach((slot, block) -> {
           if (!block.windows().isEmpty()) {
             control.suspend(slot, block.windows());
           }
         });
+    seen.unknown().forEach(slot -> control.suspend(slot, List.of(EVERYTHING)));
     inbox.open(control);
     return mirror;
   }

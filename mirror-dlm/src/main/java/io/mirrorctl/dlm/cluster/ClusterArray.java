@@ -41,14 +41,13 @@ public final class ClusterArray implements Mirror {
       Token token,
       Changes changes,
       ResyncTurns turns,
-      Inbox inbox,
-      Opening opening) {}
+      Takeover takeover,
+      Inbox inbox) {}
 
   private final Parts parts;
   private final ClientDevice device;
   private final Env env;
   private final Executor holds;
-  private final CompletableFuture<Void> closed = new CompletableFuture<>();
   private Runnable onStop = () -> {};
   private boolean stopped;
   private volatile Optional<String> halted = Optional.empty();
@@ -91,14 +90,6 @@ public final class ClusterArray implements Mirror {
     return parts.channel().lockspace();
   }
 
-  /**
-   * Whether I/O has begun: not before the slots of nodes are taken over that were dead when this
-   * one came.
-   */
-  public boolean isOpen() {
-    return parts.opening().isBegun();
-  }
-
   /** Why the array is of no use any more, if it is: its node is no member of the cluster. */
   public Optional<String> halted() {
     return halted;
@@ -120,7 +111,6 @@ public final class ClusterArray implements Mirror {
       leave();
     } finally {
       parts.inbox().close();
-      closed.complete(null);
       onStop.run();
     }
   }
@@ -132,22 +122,18 @@ public final class ClusterArray implements Mirror {
   }
 
   private void leave() throws IOException {
-    if (!isOpen()) {
-      parts.control().halt("the array is stopped");
-    }
     device.drain();
     parts.turns().stop();
     parts.sync().close();
-    IOException failure = null;
+    parts.takeover().stop(); // bits that came in now would be left out below
+    IOException failure;
     try (Token.Held held = parts.token().take()) {
       parts.changes().settleIfInterrupted(held);
       failure = closeArray();
       parts.inbox().close();
       parts.slots().tell(SlotBlock.EMPTY);
     } finally {
-      if (failure == null) {
-        failure = closeArray();
-      }
+      var _ = closeArray(); // if the token could not be had
     }
     boolean clean = failure == null && parts.array().status().dirtyChunks() == 0;
     Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
@@ -198,6 +184,7 @@ public final class ClusterArray implements Mirror {
       halted = Optional.of(reason);
     }
     parts.control().halt(reason);
+    parts.inbox().close();
     parts.turns().stop();
   }
 

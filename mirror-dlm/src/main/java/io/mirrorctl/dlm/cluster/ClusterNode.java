@@ -142,6 +142,14 @@ public final class ClusterNode implements AutoCloseable {
   }
 
   /**
+   * Writes that came back when the lease was over for good: they may have taken effect when others
+   * did not expect it any more. The first hundred.
+   */
+  public List<LateWrite> lateWrites() {
+    return gate.lateWrites();
+  }
+
+  /**
    * Takes an array into use, together with the nodes that have it already.
    *
    * @param name under which this node knows it
@@ -213,16 +221,17 @@ public final class ClusterNode implements AutoCloseable {
   /** From now on the array is held, resumed and halted with the node. */
   void add(ClusterArray array) throws IOException {
     array.onStop(() -> remove(array));
+    CompletableFuture<Void> holding = CompletableFuture.completedFuture(null);
     synchronized (arrays) {
       if (ended.isPresent()) {
-        array.halt(ended.get());
         throw new IOException(ended.get());
       }
       arrays.add(array);
       if (held) {
-        var _ = array.holdIo();
+        holding = array.holdIo();
       }
     }
+    Await.done(holding, "holding the I/O of " + array.name());
   }
 
   private void remove(ClusterArray array) {

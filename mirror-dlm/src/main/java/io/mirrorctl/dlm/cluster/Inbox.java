@@ -14,12 +14,12 @@ import io.mirrorctl.dlm.message.ClusterMessage.Resyncing;
 import io.mirrorctl.dlm.message.Envelope;
 import io.mirrorctl.dlm.message.MessageListener;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -28,12 +28,17 @@ import java.util.stream.Collectors;
  */
 final class Inbox implements MessageListener {
   private final Executor sequence;
+  private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
 
   /** Holds of other nodes that no resume has ended; touched in the sequence or under the token. */
   private int holds;
 
-  Inbox(Env env) {
+  /**
+   * @param halt ends this node's part in the cluster at once
+   */
+  Inbox(Env env, Consumer<String> halt) {
+    this.halt = halt;
     sequence = MoreExecutors.newSequentialExecutor(env.io());
   }
 
@@ -84,7 +89,8 @@ final class Inbox implements MessageListener {
         try {
           array.settle(events);
         } catch (IOException e) {
-          throw new UncheckedIOException(e.getMessage(), e);
+          halt.accept("a change of the members cannot be followed: " + e.getMessage());
+          return Answer.refused(e.getMessage());
         }
       }
       case Resume _ -> endHolds(array);

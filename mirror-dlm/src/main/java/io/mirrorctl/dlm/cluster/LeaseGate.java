@@ -27,13 +27,10 @@ final class LeaseGate implements IoLease {
 
   private static final int MOST_LATE = 100;
 
-  /** A write that came back when the incarnation was over, and may have taken effect. */
-  record Late(String device, SectorRange range) {}
-
   private final BooleanSupplier isValid;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
-  private final List<Late> late = new ArrayList<>();
+  private final List<LateWrite> late = new ArrayList<>();
   private volatile String ended;
 
   /**
@@ -109,13 +106,13 @@ final class LeaseGate implements IoLease {
     LOG.warn("{}: a write of sectors {} came back after the end of the lease", device, range);
     synchronized (late) {
       if (late.size() < MOST_LATE) {
-        late.add(new Late(device, range));
+        late.add(new LateWrite(device, range));
       }
     }
   }
 
   /** The first of the writes that came back too late. */
-  List<Late> lateWrites() {
+  List<LateWrite> lateWrites() {
     synchronized (late) {
       return List.copyOf(late);
     }

@@ -33,6 +33,7 @@ final class Takeover {
   private final Env env;
   private final Executor sequence;
   private final AtomicBoolean due = new AtomicBoolean();
+  private boolean stopped;
 
   Takeover(Lockspace lockspace, Slots slots, Token token, Changes changes, Inbox inbox, Env env) {
     this.lockspace = lockspace;
@@ -51,9 +52,14 @@ final class Takeover {
     }
   }
 
-  private void run() {
+  /** Nothing is taken over from now on; returns when nothing is being. */
+  synchronized void stop() {
+    stopped = true;
+  }
+
+  private synchronized void run() {
     due.set(false);
-    if (inbox.control().isEmpty()) {
+    if (stopped || inbox.control().isEmpty()) {
       return;
     }
     try (Token.Held held = token.take()) {

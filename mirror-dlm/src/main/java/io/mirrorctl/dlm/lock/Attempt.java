@@ -94,7 +94,10 @@ final class Attempt {
       boolean queues = state.wantedMode().isPresent();
       boolean mayBlock =
           lock.hasBlockingCallback() && !state.equals(new LockRecord.State.Granted(LockMode.NL));
-      if (queues || mayBlock) {
+      boolean mayBeWaitedFor =
+          lock.isContended() && state.heldMode().filter(GrantQueue::isWriting).isPresent();
+      lock.changes();
+      if (queues || mayBlock || mayBeWaitedFor) {
         lock.watching().want();
       }
     });

@@ -21,6 +21,7 @@ final class HeldLock implements Lock {
   private Optional<LockMode> told = Optional.empty();
   private Optional<Run> run = Optional.empty();
   private final List<CompletableFuture<ValueBlock>> reads = new ArrayList<>();
+  private boolean contended;
   private boolean closed;
 
   HeldLock(LockspaceMember member, String resource, Optional<BlockingCallback> blocking) {
@@ -150,10 +151,30 @@ final class HeldLock implements Lock {
     restWatch();
   }
 
-  /** Without a blocking callback a watch is of use only while the lock waits. */
+  /**
+   * Without a blocking callback a watch is of use only while the lock waits, and while it may be
+   * waited for: who then reads that others queue can release by one commit. In PW or EX there is
+   * one holder, so that a change wakes no herd.
+   */
   private void restWatch() {
-    if (blocking.isEmpty()) {
+    if (blocking.isEmpty() && !isWriting()) {
       watching.drop();
+    }
+  }
+
+  private boolean isWriting() {
+    return granted.filter(GrantQueue::isWriting).isPresent();
+  }
+
+  /** Whether others waited when it was last held in PW or EX. */
+  boolean isContended() {
+    return contended;
+  }
+
+  /** A commit is about to change its entry in the record as it is known. */
+  void changes() {
+    if (isWriting()) {
+      contended = Blocking.by(member.owner(), record.content()).isPresent();
     }
   }
 
@@ -205,7 +226,8 @@ final class HeldLock implements Lock {
             && granted.isPresent()
             && granted.get() != LockMode.NL
             && told.filter(LockMode.EX::equals).isEmpty();
-    return waits || mayBlock;
+    boolean mayBeWaitedFor = blocking.isEmpty() && isWriting() && watching.isWanted();
+    return waits || mayBlock || mayBeWaitedFor;
   }
 
   /** The connection is back; what happened meanwhile was not told. */

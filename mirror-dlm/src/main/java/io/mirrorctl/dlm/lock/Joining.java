@@ -4,6 +4,7 @@ import com.google.common.collect.Sets;
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +12,8 @@ import java.util.OptionalInt;
 
 /** A node on its way into a lockspace. */
 final class Joining {
+  private static final Duration PURGE_RETRY = Duration.ofMillis(50);
+
   private final LockspaceMember member;
   private final ViewFollower follower;
   private final LockspaceSettings settings;
@@ -80,6 +83,11 @@ final class Joining {
 
   private void done(ViewRecord now) {
     OptionalInt slot = now.slotOf(incarnation);
+    if (slot.isEmpty() && !now.dead(member::isGone).isEmpty()) {
+      // their purge is on its way
+      var _ = member.loop().after(PURGE_RETRY, this::again);
+      return;
+    }
     if (slot.isEmpty()) {
       long members = now.slots().stream().filter(SlotState.Member.class::isInstance).count();
       member.notJoined(new JoinOutcome.Full((int) members, now.slots().size() - (int) members));

@@ -48,7 +48,7 @@ public interface Lockspace {
   /** Who is in it, as this node last read it. */
   LockspaceView view();
 
-  /** A lock that has no blocking callback: costs a watch only while it waits. */
+  /** A lock that has no blocking callback: costs a watch only while it waits, or was waited for. */
   Lock lock(String resource);
 
   /**

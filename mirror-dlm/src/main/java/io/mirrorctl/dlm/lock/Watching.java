@@ -34,6 +34,10 @@ final class Watching {
     }
   }
 
+  boolean isWanted() {
+    return wanted;
+  }
+
   private void changed() {
     if (wanted) {
       onChange.run();

@@ -4,6 +4,7 @@ import io.mirrorctl.dlm.member.Arbiter.Question;
 import io.mirrorctl.dlm.member.Member.Vote;
 import io.mirrorctl.dlm.member.View.Accusation;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -34,7 +35,7 @@ final class Arbitration {
         new Question(
             self,
             Set.copyOf(view.ids(Member::takesPart)),
-            view.dead(),
+            missing(view),
             view.accusations().stream().map(Accusation::of).collect(Collectors.toUnmodifiableSet()),
             view.epoch());
     boolean defends = view.owner().isEmpty() || view.owner().get().equals(self);
@@ -57,6 +58,12 @@ final class Arbitration {
         });
     loop.when(vote, _ -> limit.cancel());
     return vote;
+  }
+
+  private static Set<Incarnation> missing(View view) {
+    Set<Incarnation> missing = new HashSet<>(view.dead());
+    missing.addAll(view.ids(m -> m.state() == Member.State.QUIET));
+    return Set.copyOf(missing);
   }
 
   private CompletionStage<Boolean> ask(Question question) {

@@ -120,15 +120,9 @@ final class ClusterMember {
     if (seat != null) {
       withdraw();
     } else if (suspended || !joining.entering()) {
-      joinFailed(timeout(joining.waiting()));
+      joining.timeout(joinLimit);
     }
     // else it may be in the view already, and has to leave it when it knows
-  }
-
-  private JoinResult timeout(String waiting) {
-    return new JoinResult.Timeout(
-        "node %d has not joined in %d ms; it waited for: %s"
-            .formatted(settings.node(), joinLimit.toMillis(), waiting));
   }
 
   private void entered(Joining.Entered entered) {
@@ -146,9 +140,11 @@ final class ClusterMember {
   private void withdraw() {
     View view = view();
     JoinResult result =
-        timeout(
-            "%s of epoch %d; not passed by %s"
+        new JoinResult.Timeout(
+            "node %d has not joined in %d ms; it waited for: %s of epoch %d; not passed by %s"
                 .formatted(
+                    settings.node(),
+                    joinLimit.toMillis(),
                     view.stage(),
                     view.epoch(),
                     view.ids(m -> m.takesPart() && !m.hasPassed(view.stage()))));
@@ -237,6 +233,8 @@ final class ClusterMember {
       if (phase != Phase.LEAVING) {
         halt(HaltCode.REMOVED, "epoch %d: %s".formatted(view.epoch(), view.cause()));
       }
+    } else if (me.get().state() == Member.State.QUIET) {
+      findEnd(HaltCode.REMOVED, "the others go on without it: " + view.cause());
     } else if (Regroup.lostByAll(view) || Regroup.lostBy(view, seat.id())) {
       halt(HaltCode.ARBITRATION_LOST, "epoch %d: %s".formatted(view.epoch(), view.cause()));
     } else {
@@ -380,6 +378,13 @@ final class ClusterMember {
 
   Phase phase() {
     return phase;
+  }
+
+  /**
+   * Whether it is about to take part no more: nothing is to be begun that others would wait for.
+   */
+  boolean isGoing() {
+    return phase == Phase.LEAVING || phase == Phase.STOPPING;
   }
 
   void phase(Phase next, String text) {

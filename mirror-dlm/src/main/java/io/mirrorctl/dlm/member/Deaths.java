@@ -8,10 +8,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Says when a member that can renew its lease no more may be taken out of the view: when its lease
- * is surely over (decision D4) and the fence agent, or an operator in its stead, has said yes.
+ * is surely over (decision D4) and the fence agent, or an operator in its stead, has said yes. And
+ * what becomes of the others' regroups until then.
  *
  * <p>Threading: the loop.
  */
@@ -64,6 +66,65 @@ final class Deaths {
         .filter(this::isSure)
         .map(Member::id)
         .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /**
+   * The view as it has to be, with those that are away or have left: without who is surely dead,
+   * and a regroup goes on without who is only quiet, or is put off. The same view if there is
+   * nothing to be done.
+   */
+  View onward(View now) {
+    Set<Incarnation> sure = sure(now);
+    List<Member> awaited =
+        pending(now).stream()
+            .filter(m -> !sure.contains(m.id()) && m.state() != Member.State.QUIET)
+            .toList();
+    if (awaited.isEmpty()) {
+      boolean atRest = now.stable() || now.stage() == Stage.PUT_OFF;
+      boolean left = now.members().stream().anyMatch(Member::isOut);
+      return sure.isEmpty() && !(left && atRest) && now.stage() != Stage.PUT_OFF
+          ? now
+          : Regroup.begin(now, sure, Optional.empty(), gone(now, sure));
+    }
+    Set<Incarnation> quiet =
+        awaited.stream()
+            .filter(m -> Regroup.isQuiet(now, m))
+            .map(Member::id)
+            .collect(Collectors.toUnmodifiableSet());
+    if (quiet.size() == awaited.size()) {
+      return Regroup.again(now, sure, quiet, "without " + names(quiet.stream()));
+    }
+    return switch (now.stage()) {
+      case HOLD ->
+          now.reached() == Stage.HOLD
+              ? Regroup.putOff(
+                  now, quiet, "put off: " + names(awaited.stream().map(Member::id)) + " is away")
+              : now;
+      // I/O runs by the new view already
+      case RESUME, TELL -> passedFor(now, awaited);
+      default -> now;
+    };
+  }
+
+  private static View passedFor(View now, List<Member> away) {
+    View next = now;
+    for (Member member : away) {
+      next = Regroup.passed(next, member.id(), now.epoch(), now.stage(), Member.Vote.NONE);
+    }
+    return next;
+  }
+
+  private static String gone(View now, Set<Incarnation> dead) {
+    List<Incarnation> left = now.ids(Member::isOut);
+    if (dead.isEmpty() && left.isEmpty()) {
+      return "goes on";
+    }
+    return names(Stream.concat(dead.stream(), left.stream()))
+        + (dead.isEmpty() ? " left" : " gone");
+  }
+
+  private static String names(Stream<Incarnation> who) {
+    return who.sorted().map(Incarnation::toString).collect(Collectors.joining(", "));
   }
 
   private boolean isSure(Member member) {

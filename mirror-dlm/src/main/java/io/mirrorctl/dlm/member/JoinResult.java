@@ -45,7 +45,10 @@ public sealed interface JoinResult {
     }
   }
 
-  /** The servers or the session failed; another try may succeed. */
+  /**
+   * The servers or the session failed, or there was no session to be had in the time for the join;
+   * another try may succeed.
+   */
   record Transient(String text) implements JoinResult {
     @Override
     public Status status() {
@@ -53,7 +56,10 @@ public sealed interface JoinResult {
     }
   }
 
-  /** This node must not join as it is: another try will fail in the same way. */
+  /**
+   * This node must not join as it is, or the servers will not have it: another try will fail in the
+   * same way.
+   */
   record Fault(String text) implements JoinResult {
     @Override
     public Status status() {

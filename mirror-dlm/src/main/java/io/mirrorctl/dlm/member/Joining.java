@@ -10,6 +10,7 @@ import io.mirrorctl.dlm.store.OutcomeUnknownException;
 import io.mirrorctl.dlm.store.SessionLostException;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -47,6 +48,9 @@ final class Joining {
     record Again() implements Step {}
   }
 
+  private static final String SESSION = "a session with the servers";
+  private static final Duration PAUSE = Duration.ofSeconds(1);
+
   private final MemberSettings settings;
   private final MemberPorts ports;
   private final OwnLoop loop;
@@ -63,7 +67,8 @@ final class Joining {
   private boolean trying;
   private boolean entering;
   private boolean over;
-  private String waiting = "a session with the servers";
+  private Optional<String> noSession = Optional.empty();
+  private String waiting = SESSION;
 
   Joining(
       MemberSettings settings, MemberPorts ports, OwnLoop loop, Lease lease, Link.Events events) {
@@ -86,7 +91,7 @@ final class Joining {
 
   /** What is waited for, for people. */
   String waiting() {
-    return waiting;
+    return waiting + noSession.map(why -> ": " + why).orElse("");
   }
 
   Optional<Link> link() {
@@ -117,17 +122,37 @@ final class Joining {
     fail(new JoinResult.Fault("node %d cannot join: %s".formatted(settings.node(), why)));
   }
 
+  /** The time for the join is over. */
+  void timeout(Duration limit) {
+    String text =
+        "node %d has not joined in %d ms; it waited for: %s"
+            .formatted(settings.node(), limit.toMillis(), waiting());
+    fail(noSession.isPresent() ? new JoinResult.Transient(text) : new JoinResult.Timeout(text));
+  }
+
   void sessionLost() {
     trouble(new SessionLostException("the session with the servers is over"));
   }
 
   private void trouble(Throwable failure) {
-    fail(
-        new JoinResult.Transient(
-            "node %d could not join: %s".formatted(settings.node(), failure.getMessage())));
+    if (isPermanent(failure)) {
+      fault(failure.getMessage());
+    } else {
+      fail(
+          new JoinResult.Transient(
+              "node %d could not join: %s".formatted(settings.node(), failure.getMessage())));
+    }
+  }
+
+  private static boolean isPermanent(Throwable failure) {
+    return failure instanceof StoreException refused && refused.kind().isPermanent();
   }
 
   void start() {
+    if (over) {
+      return;
+    }
+    waiting = SESSION;
     try {
       loop.then(ports.connector().connect(heartbeat.sessionTimeout()), this::connected);
     } catch (RuntimeException e) {
@@ -137,13 +162,23 @@ final class Joining {
 
   private void connected(Store store, Throwable failure) {
     if (failure != null) {
-      trouble(failure.getCause() instanceof StoreException why ? why : failure);
+      noSession(failure.getCause() instanceof StoreException why ? why : failure);
     } else if (over) {
       store.close();
     } else {
+      noSession = Optional.empty();
       link = new Link(store, loop, settings, ports, events);
       open = false;
       readSettings();
+    }
+  }
+
+  private void noSession(Throwable failure) {
+    if (isPermanent(failure) || !(failure instanceof StoreException)) {
+      trouble(failure);
+    } else {
+      noSession = Optional.of(failure.getMessage());
+      loop.after(PAUSE, this::start);
     }
   }
 
@@ -268,7 +303,8 @@ final class Joining {
     Set<Incarnation> sure = link.deaths().sure(now);
     List<Incarnation> others = new ArrayList<>(now.active());
     others.removeAll(sure);
-    if (!others.stream().allMatch(peers::isAway)) {
+    boolean alone = others.stream().allMatch(peers::isAway);
+    if (!alone) {
       if (!cluster.heartbeat().equals(heartbeat)) {
         return nothing(now, new Step.Again());
       }
@@ -287,13 +323,18 @@ final class Joining {
               : new Step.Wait(same.get() + " has a session; whether it lives is not known yet"));
     }
     for (Member member : link.deaths().pending(now)) {
-      if (!sure.contains(member.id())) {
+      boolean quiet = member.state() == Member.State.QUIET;
+      if (!sure.contains(member.id()) && (alone || !quiet || isSameNumber(member))) {
         return nothing(
             now,
             new Step.Wait(member.id() + ": " + link.deaths().waiting(member).orElse("it is away")));
       }
     }
     return enter(now, sure, others.isEmpty());
+  }
+
+  private boolean isSameNumber(Member member) {
+    return member.id().node() == settings.node();
   }
 
   private static Attempt<Step> nothing(View now, Step why) {

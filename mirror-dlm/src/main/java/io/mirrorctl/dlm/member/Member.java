@@ -28,6 +28,11 @@ record Member(
     UP,
     /** Does no I/O any more and has no permission to take part; still there. */
     STOPPING,
+    /**
+     * Away since its I/O was held by its own word, and nothing lets it run again: not waited for,
+     * but in the view until its death is sure.
+     */
+    QUIET,
     /** Gone for good, by its own word; the next regroup takes it out of the view. */
     LEFT,
     /** As one that left, but without having cleaned up. */
@@ -38,6 +43,7 @@ record Member(
         case JOINING -> "joining";
         case UP -> "up";
         case STOPPING -> "stopping";
+        case QUIET -> "quiet";
         case LEFT -> "left";
         case HALTED -> "halted";
       };

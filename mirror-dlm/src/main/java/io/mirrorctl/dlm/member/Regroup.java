@@ -25,12 +25,30 @@ final class Regroup {
    * @param joiner to be let in
    */
   static View begin(View now, Set<Incarnation> dead, Optional<Member> joiner, String cause) {
-    return begin(now, dead, joiner, List.of(), cause);
+    return begin(now, dead, Set.of(), joiner, List.of(), cause);
+  }
+
+  /**
+   * Starts the regroup under way again.
+   *
+   * @param quiet see {@link Member.State#QUIET}
+   */
+  static View again(View now, Set<Incarnation> dead, Set<Incarnation> quiet, String cause) {
+    return begin(now, dead, quiet, Optional.empty(), List.of(), cause);
+  }
+
+  /**
+   * Ends HOLD without a new view: I/O runs by the last one until the regroup is started again. Only
+   * for a view that has not {@link View#reached} more.
+   */
+  static View putOff(View now, Set<Incarnation> quiet, String cause) {
+    return again(now, Set.of(), quiet, cause).at(Stage.PUT_OFF);
   }
 
   private static View begin(
       View now,
       Set<Incarnation> dead,
+      Set<Incarnation> quiet,
       Optional<Member> joiner,
       List<Accusation> accusations,
       String cause) {
@@ -48,9 +66,11 @@ final class Regroup {
             members.add(member.anew());
           }
         }
-        case JOINING, UP -> {
+        case JOINING, UP, QUIET -> {
           if (dead.contains(member.id())) {
             news.add(new News(epoch, News.Kind.DIED, member.id()));
+          } else if (quiet.contains(member.id())) {
+            members.add(member.at(Member.State.QUIET).anew());
           } else {
             members.add(member.anew());
           }
@@ -65,15 +85,25 @@ final class Regroup {
         new View(
             epoch,
             Stage.HOLD,
+            reached(now),
             now.nextIncarnation() + (joiner.isPresent() ? 1 : 0),
             List.of(),
             news,
             false,
             Optional.empty(),
-            now.owner(),
+            now.owner().filter(owner -> !quiet.contains(owner)),
             kept(now, accusations, members),
             shortened(cause));
     return advance(arbitrated(next.with(members)));
+  }
+
+  private static Stage reached(View now) {
+    return switch (now.stage()) {
+      case PUT_OFF, RESUME, TELL, STABLE -> Stage.HOLD;
+      case HOLD -> now.reached();
+      case NEW_VIEW, CLEAN_UP_1, CLEAN_UP_2, SETTLE ->
+          now.reached().covers(now.stage()) ? now.reached() : now.stage();
+    };
   }
 
   private static List<Accusation> kept(View now, List<Accusation> added, List<Member> members) {
@@ -93,6 +123,7 @@ final class Regroup {
   private static View arbitrated(View view) {
     Set<Incarnation> up = new HashSet<>(view.ids(m -> m.state() == Member.State.UP));
     Set<Incarnation> away = new HashSet<>(view.dead());
+    away.addAll(view.ids(m -> m.state() == Member.State.QUIET));
     // one that joined within this regroup was no part of the previous view
     view.news().stream()
         .filter(item -> item.kind() == News.Kind.UP)
@@ -106,6 +137,7 @@ final class Regroup {
     return new View(
         view.epoch(),
         view.stage(),
+        view.reached(),
         view.nextIncarnation(),
         view.members(),
         view.news(),
@@ -172,7 +204,8 @@ final class Regroup {
     if (!now.stable() && now.accusations().contains(accusation)) {
       return now;
     }
-    return begin(now, Set.of(), Optional.empty(), List.of(accusation), by + " cannot reach " + of);
+    return begin(
+        now, Set.of(), Set.of(), Optional.empty(), List.of(accusation), by + " cannot reach " + of);
   }
 
   /** An operator says that the member can write no more. */
@@ -205,7 +238,10 @@ final class Regroup {
 
   private static View advance(View now) {
     View view = now;
-    while (!view.stable() && passedByAll(view) && !lostByAll(view)) {
+    while (!view.stable()
+        && view.stage() != Stage.PUT_OFF
+        && passedByAll(view)
+        && !lostByAll(view)) {
       view =
           switch (view.stage()) {
             case HOLD -> decided(view).at(Stage.NEW_VIEW);
@@ -214,6 +250,25 @@ final class Regroup {
           };
     }
     return view;
+  }
+
+  /**
+   * Whether a member that can renew its lease no more has its I/O held and will not let it run
+   * again: it has said so, and has not been told otherwise since. What it does in SETTLE is I/O of
+   * another kind.
+   */
+  static boolean isQuiet(View view, Member member) {
+    return switch (view.stage()) {
+      case HOLD -> member.hasPassed(Stage.HOLD) || reachedNewView(view);
+      case NEW_VIEW, CLEAN_UP_1, CLEAN_UP_2 -> true;
+      case SETTLE -> member.hasPassed(Stage.SETTLE);
+      case PUT_OFF, RESUME, TELL, STABLE -> false;
+    };
+  }
+
+  /** All have held their I/O then, or have not had any yet; none has begun to settle. */
+  private static boolean reachedNewView(View view) {
+    return view.reached().covers(Stage.NEW_VIEW) && !view.reached().covers(Stage.SETTLE);
   }
 
   private static boolean passedByAll(View view) {

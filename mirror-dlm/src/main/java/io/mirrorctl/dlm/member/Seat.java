@@ -1,10 +1,9 @@
 package io.mirrorctl.dlm.member;
 
 import io.mirrorctl.dlm.lock.Standing;
+import io.mirrorctl.dlm.member.ViewEntry.Outcome;
 import io.mirrorctl.dlm.store.Op;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
@@ -91,6 +90,11 @@ final class Seat implements Standing {
 
   void stop() {
     renewals.stop();
+  }
+
+  /** Complete, on any thread, when nothing of this node settles any more. */
+  CompletionStage<Void> settled() {
+    return work.settled();
   }
 
   void reconnected() {
@@ -214,7 +218,8 @@ final class Seat implements Standing {
         || now.stable()
         || me.isEmpty()
         || !me.get().takesPart()
-        || me.get().hasPassed(now.stage())) {
+        || me.get().hasPassed(now.stage())
+        || (now.stage() == Stage.SETTLE && member.isGoing())) {
       return;
     }
     working = true;
@@ -243,7 +248,7 @@ final class Seat implements Standing {
         });
   }
 
-  /** Takes out of the view who is surely dead or has left. */
+  /** Takes out of the view who is surely dead or has left, and goes on without who is away. */
   void act(View now) {
     Optional<String> poison = link.peers().poison(self);
     if (poison.isPresent() && !isOver()) {
@@ -253,31 +258,18 @@ final class Seat implements Standing {
     if (removing || isOver() || !now.member(self).map(Member::takesPart).orElse(false)) {
       return;
     }
-    if (removable(now).isPresent()) {
+    if (!link.deaths().onward(now).equals(now)) {
       removing = true;
-      loop.when(member.change(newest -> removable(newest).orElse(newest)), _ -> removing = false);
+      loop.when(
+          member.change(newest -> link.deaths().onward(newest)),
+          outcome -> {
+            removing = false;
+            if (outcome instanceof Outcome.Done && !isOver()) {
+              // what came in between
+              act(link.view().view());
+            }
+          });
     }
-  }
-
-  /**
-   * The view without the dead, if all that are away are surely dead, and without those that left.
-   */
-  private Optional<View> removable(View now) {
-    Set<Incarnation> sure = link.deaths().sure(now);
-    boolean left = now.members().stream().anyMatch(Member::isOut);
-    if (sure.size() < link.deaths().pending(now).size()
-        || (sure.isEmpty() && !(left && now.stable()))) {
-      return Optional.empty();
-    }
-    List<Incarnation> gone = new ArrayList<>(sure);
-    gone.addAll(now.ids(Member::isOut));
-    return Optional.of(
-        Regroup.begin(
-            now,
-            sure,
-            Optional.empty(),
-            gone.stream().map(Incarnation::toString).collect(Collectors.joining(", "))
-                + (sure.isEmpty() ? " left" : " gone")));
   }
 
   private void goBy(View newer) {

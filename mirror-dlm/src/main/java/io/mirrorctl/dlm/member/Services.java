@@ -76,10 +76,10 @@ final class Services {
     going.complete(notMember());
   }
 
-  /** Holds all I/O for good; goes on when it has returned and the lease has ended. */
+  /** Holds all I/O for good; goes on when all has returned and the lease has ended. */
   private void ioEnded(CompletableFuture<ServiceResult> result, String what, Runnable next) {
     loop.then(
-        member.gate().hold(HoldCause.LEAVING),
+        member.gate().hold(HoldCause.LEAVING).thenComposeAsync(_ -> member.seat().settled(), loop),
         (_, failure) -> {
           if (failure != null) {
             String text =
@@ -262,7 +262,10 @@ final class Services {
     if (refusal.isPresent()) {
       return done(refusal.get());
     }
-    Optional<Member> away = member.link().deaths().pending(member.view()).stream().findFirst();
+    Optional<Member> away =
+        member.link().deaths().pending(member.view()).stream()
+            .filter(Member::takesPart)
+            .findFirst();
     if (away.isPresent()) {
       return done(
           new ServiceResult.Transient(

@@ -5,6 +5,11 @@ package io.mirrorctl.dlm.member;
  * reached its end.
  */
 public enum Stage {
+  /**
+   * A member that has not held its I/O is away, and its death is not sure: I/O runs by the last
+   * view until it is.
+   */
+  PUT_OFF,
   /** All I/O is held; where that is asked for, the arbiters decide. */
   HOLD,
   /** Every member goes by the new view. */
@@ -24,6 +29,7 @@ public enum Stage {
 
   Stage next() {
     return switch (this) {
+      case PUT_OFF -> HOLD;
       case HOLD -> NEW_VIEW;
       case NEW_VIEW -> CLEAN_UP_1;
       case CLEAN_UP_1 -> CLEAN_UP_2;

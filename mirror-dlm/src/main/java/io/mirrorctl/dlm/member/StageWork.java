@@ -23,6 +23,7 @@ final class StageWork {
   private final Consumer<View> goBy;
   private final Function<View, ClusterInfo> info;
   private final Set<News> told = new LinkedHashSet<>();
+  private CompletionStage<Void> settled = CompletableFuture.completedFuture(null);
   private boolean begun;
 
   /**
@@ -53,6 +54,7 @@ final class StageWork {
    */
   CompletionStage<Vote> run(View view) {
     return switch (view.stage()) {
+      case PUT_OFF -> passed(gate.release(HoldCause.REGROUP));
       case HOLD ->
           gate.hold(HoldCause.REGROUP).thenComposeAsync(_ -> arbitration.vote(view, self), loop);
       case NEW_VIEW -> {
@@ -61,7 +63,10 @@ final class StageWork {
       }
       case CLEAN_UP_1 -> passed(listener.cleanUpFirst(view.dead(), view.epoch()));
       case CLEAN_UP_2 -> passed(listener.cleanUpSecond(view.dead(), view.epoch()));
-      case SETTLE -> passed(listener.settle(info.apply(view)));
+      case SETTLE -> {
+        settled = listener.settle(info.apply(view));
+        yield passed(settled);
+      }
       case RESUME -> {
         gate.release(HoldCause.JOINING);
         yield passed(gate.release(HoldCause.REGROUP));
@@ -72,6 +77,11 @@ final class StageWork {
       }
       case STABLE -> done();
     };
+  }
+
+  /** Complete, on any thread, when no callback settles any more: its I/O is not held. */
+  CompletionStage<Void> settled() {
+    return settled;
   }
 
   private static CompletionStage<Vote> done() {

@@ -12,7 +12,8 @@ public interface StoreConnector {
    *
    * @param sessionTimeout to be asked for; what the servers grant counts
    * @return fails with {@link io.mirrorctl.dlm.store.StoreException} if there is no session to be
-   *     had, the message saying why
+   *     had: of a kind that is permanent if another try would fail too, and then the join fails;
+   *     else it is called again as long as the join may take
    */
   CompletionStage<Store> connect(Duration sessionTimeout);
 }

@@ -14,6 +14,8 @@ import java.util.stream.Collectors;
  * {@link Regroup}.
  *
  * @param epoch of the regroup under way or, when {@code stage} is STABLE, of the last one
+ * @param reached the furthest stage since I/O ran last: from NEW_VIEW on it cannot run by the view
+ *     before any more
  * @param nextIncarnation number of the next node to join
  * @param members by node number; while a regroup is under way those of the view to come
  * @param news who came and went since the last regroup that was finished, in order
@@ -26,6 +28,7 @@ import java.util.stream.Collectors;
 record View(
     long epoch,
     Stage stage,
+    Stage reached,
     long nextIncarnation,
     List<Member> members,
     List<News> news,
@@ -52,6 +55,7 @@ record View(
       new View(
           0,
           Stage.STABLE,
+          Stage.HOLD,
           1,
           List.of(),
           List.of(),
@@ -109,21 +113,61 @@ record View(
     List<Member> sorted = new ArrayList<>(others);
     sorted.sort(Comparator.comparing(Member::id));
     return new View(
-        epoch, stage, nextIncarnation, sorted, news, arbitrate, winner, owner, accusations, cause);
+        epoch,
+        stage,
+        reached,
+        nextIncarnation,
+        sorted,
+        news,
+        arbitrate,
+        winner,
+        owner,
+        accusations,
+        cause);
   }
 
   View at(Stage other) {
     return new View(
-        epoch, other, nextIncarnation, members, news, arbitrate, winner, owner, accusations, cause);
+        epoch,
+        other,
+        reached,
+        nextIncarnation,
+        members,
+        news,
+        arbitrate,
+        winner,
+        owner,
+        accusations,
+        cause);
   }
 
   View wonBy(Optional<Incarnation> who) {
     return new View(
-        epoch, stage, nextIncarnation, members, news, arbitrate, who, owner, accusations, cause);
+        epoch,
+        stage,
+        reached,
+        nextIncarnation,
+        members,
+        news,
+        arbitrate,
+        who,
+        owner,
+        accusations,
+        cause);
   }
 
   View ownedBy(Optional<Incarnation> who) {
     return new View(
-        epoch, stage, nextIncarnation, members, news, arbitrate, winner, who, accusations, cause);
+        epoch,
+        stage,
+        reached,
+        nextIncarnation,
+        members,
+        news,
+        arbitrate,
+        winner,
+        who,
+        accusations,
+        cause);
   }
 }

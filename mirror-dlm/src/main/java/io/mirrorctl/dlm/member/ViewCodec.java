@@ -22,6 +22,7 @@ final class ViewCodec {
     text.append(KIND).append(' ').append(VERSION).append('\n');
     text.append("epoch ").append(view.epoch()).append('\n');
     text.append("stage ").append(view.stage().name()).append('\n');
+    text.append("reached ").append(view.reached().name()).append('\n');
     text.append("next-incarnation ").append(view.nextIncarnation()).append('\n');
     text.append("arbitrate ").append(view.arbitrate() ? "yes" : "no").append('\n');
     text.append("winner ").append(view.winner().map(Lines::text).orElse(NONE)).append('\n');
@@ -67,6 +68,7 @@ final class ViewCodec {
     Lines lines = Lines.of(path, data, KIND, VERSION);
     long epoch = lines.number("epoch", 0, Long.MAX_VALUE - 1);
     Stage stage = lines.word(lines.value("stage"), Stage.class);
+    Stage reached = lines.word(lines.value("reached"), Stage.class);
     long nextIncarnation = lines.number("next-incarnation", 1, Long.MAX_VALUE - 1);
     boolean arbitrate = flag(lines, lines.value("arbitrate"), "yes", "no");
     Optional<Incarnation> winner = optional(lines, lines.value("winner"));
@@ -94,7 +96,17 @@ final class ViewCodec {
     lines.end();
     checkMembers(lines, members, nextIncarnation);
     return new View(
-        epoch, stage, nextIncarnation, members, news, arbitrate, winner, owner, accusations, cause);
+        epoch,
+        stage,
+        reached,
+        nextIncarnation,
+        members,
+        news,
+        arbitrate,
+        winner,
+        owner,
+        accusations,
+        cause);
   }
 
   private static Member member(Lines lines, List<String> parts) throws UnreadableRecordException {

@@ -5,6 +5,6 @@ public final class OutcomeUnknownException extends StoreException {
   private static final long serialVersionUID = 1;
 
   public OutcomeUnknownException(String message, Throwable cause) {
-    super(message, cause);
+    super(Kind.OUTCOME_UNKNOWN, message, cause);
   }
 }

@@ -5,6 +5,6 @@ public final class SessionLostException extends StoreException {
   private static final long serialVersionUID = 1;
 
   public SessionLostException(String message) {
-    super(message);
+    super(Kind.SESSION_LOST, message);
   }
 }

@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.zookeeper;
 
 import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -60,7 +61,7 @@ final class Connecting {
       var diagnosis = new Diagnosis(options, config);
       switch (connection.start(options.connectTimeout())) {
         case SyncConnected -> {}
-        case AuthFailed, Expired, Closed -> throw refused();
+        case AuthFailed, Closed -> throw refused();
         default -> throw diagnosis.ofSilence();
       }
       var root = new Root(options.root());
@@ -93,6 +94,7 @@ final class Connecting {
       throw e;
     } catch (KeeperException.NoAuthException e) {
       throw new StoreException(
+          Kind.USER_REFUSED,
           "ZooKeeper %s refuses znode %s to %s".formatted(servers(), e.getPath(), userOrNobody()),
           e);
     } catch (KeeperException.ConnectionLossException e) {
@@ -110,6 +112,7 @@ final class Connecting {
 
   private StoreException refused() {
     return new StoreException(
+        Kind.USER_REFUSED,
         "ZooKeeper %s refuses the session to %s".formatted(servers(), userOrNobody()));
   }
 
@@ -133,11 +136,13 @@ final class Connecting {
     try {
       line = Files.readString(file).strip();
     } catch (IOException e) {
-      throw new StoreException("user file %s cannot be read: %s".formatted(file, e), e);
+      throw new StoreException(
+          Kind.FILE_UNUSABLE, "user file %s cannot be read: %s".formatted(file, e), e);
     }
     int colon = line.indexOf(':');
     if (colon < 1 || colon == line.length() - 1 || line.lines().count() != 1) {
-      throw new StoreException("user file %s: wanted one line, name:password".formatted(file));
+      throw new StoreException(
+          Kind.FILE_UNUSABLE, "user file %s: wanted one line, name:password".formatted(file));
     }
     return line.getBytes(StandardCharsets.UTF_8);
   }
@@ -165,7 +170,9 @@ final class Connecting {
       names.createSSLContext(config);
     } catch (X509Exception e) {
       throw new StoreException(
-          "TLS files cannot be used: %s: %s".formatted(tls, Diagnosis.innermost(e)), e);
+          Kind.FILE_UNUSABLE,
+          "TLS files cannot be used: %s: %s".formatted(tls, Diagnosis.innermost(e)),
+          e);
     }
   }
 
@@ -173,7 +180,8 @@ final class Connecting {
       throws StoreException {
     if (file.isPresent()) {
       if (!Files.isReadable(file.get())) {
-        throw new StoreException("TLS file %s cannot be read".formatted(file.get()));
+        throw new StoreException(
+            Kind.FILE_UNUSABLE, "TLS file %s cannot be read".formatted(file.get()));
       }
       config.setProperty(property, file.get().toString());
     }

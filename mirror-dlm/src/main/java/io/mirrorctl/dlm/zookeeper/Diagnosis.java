@@ -1,6 +1,7 @@
 package io.mirrorctl.dlm.zookeeper;
 
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -8,6 +9,7 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
 import javax.net.ssl.SSLContext;
@@ -21,6 +23,7 @@ import org.apache.zookeeper.common.X509Exception;
 /** Asks each server itself why there is no session with them. */
 final class Diagnosis {
   private static final int PATIENCE_MILLIS = 2000;
+  private static final int REFUSAL_MILLIS = 500;
   private static final int ANSWER_BYTES = 4096;
   private static final byte[] QUESTION = "srvr".getBytes(StandardCharsets.US_ASCII);
 
@@ -37,11 +40,14 @@ final class Diagnosis {
     String[] servers = options.connectString().split(",", -1);
     List<String> findings = new ArrayList<>();
     int up = 0;
+    int distrust = 0;
     for (String server : servers) {
       Finding finding = ask(server);
       findings.add(server + ": " + finding.text);
-      if (finding.up) {
-        up++;
+      switch (finding.server) {
+        case UP -> up++;
+        case DISTRUST -> distrust++;
+        case AWAY -> {}
       }
     }
     String summary =
@@ -49,7 +55,12 @@ final class Diagnosis {
             ? "cannot be reached"
             : "has no quorum, or does not answer in time (%d of %d servers are up)"
                 .formatted(up, servers.length);
+    Kind kind =
+        up > 0
+            ? Kind.NO_QUORUM
+            : 2 * distrust > servers.length ? Kind.TLS_REFUSED : Kind.UNREACHABLE;
     return new StoreException(
+        kind,
         "ZooKeeper %s %s after %d ms: %s"
             .formatted(
                 options.connectString(),
@@ -58,12 +69,16 @@ final class Diagnosis {
                 String.join("; ", findings)));
   }
 
-  /**
-   * What one server has to say.
-   *
-   * @param up whether it is one that talks to us
-   */
-  private record Finding(boolean up, String text) {}
+  private enum Server {
+    /** It talks to us. */
+    UP,
+    /** It, or we, will have no TLS with the other, and that stays so. */
+    DISTRUST,
+    AWAY
+  }
+
+  /** What one server has to say. */
+  private record Finding(Server server, String text) {}
 
   private Finding ask(String server) {
     int colon = server.lastIndexOf(':');
@@ -78,14 +93,31 @@ final class Diagnosis {
       socket.connect(address, PATIENCE_MILLIS);
       return options.tls().isPresent() ? askSafely(socket, address) : asked(socket);
     } catch (SocketTimeoutException _) {
-      return new Finding(false, "no answer" + hint());
+      return new Finding(Server.AWAY, "no answer" + hint());
     } catch (SSLException e) {
-      return new Finding(false, "TLS failed: " + innermost(e));
+      return ofFailedHandshake(address, e);
     } catch (IOException e) {
-      return new Finding(false, e.getMessage());
+      return new Finding(Server.AWAY, e.getMessage());
     } catch (X509Exception e) {
-      return new Finding(false, "TLS files cannot be used: " + innermost(e));
+      return new Finding(Server.AWAY, "TLS files cannot be used: " + innermost(e));
     }
+  }
+
+  /** A server without TLS may just close the connection, as one does that goes down. */
+  private Finding ofFailedHandshake(InetSocketAddress address, SSLException failure) {
+    String text = "TLS failed: " + innermost(failure);
+    if (server(failure) == Server.AWAY) {
+      try (var socket = new Socket()) {
+        socket.setSoTimeout(PATIENCE_MILLIS);
+        socket.connect(address, PATIENCE_MILLIS);
+        if (asked(socket).server == Server.UP) {
+          return new Finding(Server.DISTRUST, text + "; it answers without");
+        }
+      } catch (IOException _) {
+        // it is away by now
+      }
+    }
+    return new Finding(server(failure), text);
   }
 
   private Finding askSafely(Socket socket, InetSocketAddress address)
@@ -109,17 +141,39 @@ final class Diagnosis {
   /** A server judges the client's certificate when the handshake is over for the client. */
   private Finding askedAfterHandshake(SSLSocket socket) {
     try {
+      awaitRefusal(socket);
       return asked(socket);
     } catch (SocketTimeoutException _) {
-      return new Finding(false, "no answer");
+      return new Finding(Server.AWAY, "no answer");
     } catch (IOException e) {
       String certificate =
           options.tls().flatMap(ZooKeeperOptions.Tls::keyStore).isPresent()
               ? "refuses our certificate"
               : "wants a certificate of ours";
       return new Finding(
-          false, "TLS failed: perhaps it %s (%s)".formatted(certificate, innermost(e)));
+          server(e), "TLS failed: perhaps it %s (%s)".formatted(certificate, innermost(e)));
     }
+  }
+
+  /** Before anything is sent: a connection that breaks under it may lose the server's alert. */
+  private static void awaitRefusal(SSLSocket socket) throws IOException {
+    socket.setSoTimeout(REFUSAL_MILLIS);
+    try {
+      if (socket.getInputStream().read() < 0) {
+        throw new EOFException("connection closed after the handshake");
+      }
+    } catch (SocketTimeoutException _) {
+      // it waits for us, as it should
+    }
+    socket.setSoTimeout(PATIENCE_MILLIS);
+  }
+
+  /** A handshake that was only cut off may succeed the next time. */
+  private static Server server(IOException e) {
+    Throwable first = innermostOf(e);
+    return first instanceof SSLException || first instanceof GeneralSecurityException
+        ? Server.DISTRUST
+        : Server.AWAY;
   }
 
   private Finding asked(Socket socket) throws IOException {
@@ -131,15 +185,15 @@ final class Diagnosis {
       throw new EOFException("connection closed without an answer" + hint());
     }
     if (answer.contains("not currently serving")) {
-      return new Finding(true, "up, but serves nobody for want of a quorum");
+      return new Finding(Server.UP, "up, but serves nobody for want of a quorum");
     }
     if (answer.startsWith("Zookeeper version")) {
-      return new Finding(true, "up and serving now");
+      return new Finding(Server.UP, "up and serving now");
     }
     if (answer.contains("not in the whitelist")) {
-      return new Finding(true, "up, but does not tell its state");
+      return new Finding(Server.UP, "up, but does not tell its state");
     }
-    return new Finding(false, "does not answer as ZooKeeper does" + hint());
+    return new Finding(Server.AWAY, "does not answer as ZooKeeper does" + hint());
   }
 
   private String hint() {
@@ -148,10 +202,14 @@ final class Diagnosis {
 
   /** What went wrong first. */
   static String innermost(Throwable e) {
+    return innermostOf(e).getMessage();
+  }
+
+  private static Throwable innermostOf(Throwable e) {
     Throwable cause = e;
     while (cause.getCause() != null) {
       cause = cause.getCause();
     }
-    return cause.getMessage();
+    return cause;
   }
 }

@@ -1,6 +1,7 @@
 package io.mirrorctl.dlm.zookeeper;
 
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import io.mirrorctl.dlm.store.StorePath;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -79,11 +80,13 @@ record Root(String path) {
     if (!data.startsWith(MAGIC + " ")) {
       String start = data.substring(0, Math.min(SHOWN, data.length()));
       throw new StoreException(
+          Kind.FOREIGN_ROOT,
           "znode %s exists and is not ours: it holds \"%s\" and not \"%s\"; choose another root"
               .formatted(path, start.strip(), MARK.strip()));
     }
     if (!data.equals(MARK)) {
       throw new StoreException(
+          Kind.OTHER_FORMAT,
           "znode %s is a \"%s\", this program knows \"%s\" only"
               .formatted(path, data.strip(), MARK.strip()));
     }

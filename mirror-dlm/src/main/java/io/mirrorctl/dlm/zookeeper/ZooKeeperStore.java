@@ -12,6 +12,7 @@ import io.mirrorctl.dlm.store.SessionLostException;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreCounts;
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import io.mirrorctl.dlm.store.StorePath;
 import io.mirrorctl.dlm.store.Watch;
 import io.mirrorctl.dlm.store.WatchDepth;
@@ -73,8 +74,9 @@ public final class ZooKeeperStore implements Store {
    * Opens a session; nothing blocks.
    *
    * @param loop where everything is told
-   * @return the store, or a {@link StoreException} that says what is wrong: servers that cannot be
-   *     reached, have no quorum, refuse the user or the certificate, or a root that is not ours
+   * @return the store, or a {@link StoreException} whose kind and message say what is wrong:
+   *     servers that cannot be reached, have no quorum, refuse the user or the certificate, or a
+   *     root that is not ours
    */
   public static CompletableFuture<ZooKeeperStore> connect(ZooKeeperOptions options, Loop loop) {
     return Connecting.start(options, loop);
@@ -287,17 +289,17 @@ public final class ZooKeeperStore implements Store {
         switch (Code.get(code)) {
           case CONNECTIONLOSS -> suspend();
           case SESSIONEXPIRED, SESSIONMOVED, AUTHFAILED, SESSIONCLOSEDREQUIRESASLAUTH -> lose();
-          case NOAUTH -> end("refused: the znode has another owner", null);
-          case null -> end("failed with code " + code, null);
-          default -> end("failed", KeeperException.create(Code.get(code)));
+          case NOAUTH -> end(Kind.USER_REFUSED, "refused: the znode has another owner", null);
+          case null -> end(Kind.OTHER, "failed with code " + code, null);
+          default -> end(Kind.OTHER, "failed", KeeperException.create(Code.get(code)));
         }
       });
     }
 
-    private void end(String how, Throwable cause) {
+    private void end(Kind kind, String how, Throwable cause) {
       if (isDue()) {
         future.completeExceptionally(
-            new StoreException("%s below %s %s".formatted(what, root.path(), how), cause));
+            new StoreException(kind, "%s below %s %s".formatted(what, root.path(), how), cause));
       }
     }
 

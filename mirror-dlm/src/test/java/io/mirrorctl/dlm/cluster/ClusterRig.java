@@ -17,6 +17,7 @@ import io.mirrorctl.dlm.member.Heartbeat;
 import io.mirrorctl.dlm.member.MemberSettings;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
+import io.mirrorctl.dlm.zookeeper.Sessions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
 import java.io.IOException;
@@ -30,26 +31,29 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 
 /** Nodes in this process that share an array on real files, and real servers. */
 final class ClusterRig implements AutoCloseable {
   static final int CHUNK = 64 << 10;
   static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Heartbeat HEARTBEAT = new Heartbeat(100, 5, 6);
+
+  /** A session of 3 s. */
+  static final Heartbeat QUICK = new Heartbeat(100, 5, 6);
+
   private static final int FILE_BYTES = 24 << 20;
 
   private final Path directory;
-  private final EmbeddedZooKeeper servers;
+  private EmbeddedZooKeeper servers;
+  private Heartbeat heartbeat = QUICK;
   private final List<Path> files = new ArrayList<>();
   private final List<Node> nodes = new CopyOnWriteArrayList<>();
 
   private ClusterRig(Path directory) throws Exception {
     this.directory = directory;
-    this.servers =
-        EmbeddedZooKeeper.start(
-            EmbeddedZooKeeper.Options.in(directory.resolve("servers"))
-                .withTick(Duration.ofMillis(500)));
+    this.servers = EmbeddedZooKeeper.start(options());
   }
 
   /** An array of two members and so many slots, its members equal. */
@@ -93,8 +97,29 @@ final class ClusterRig implements AutoCloseable {
     }
   }
 
-  EmbeddedZooKeeper servers() {
-    return servers;
+  /** For nodes to come. */
+  void heartbeat(Heartbeat other) {
+    heartbeat = other;
+  }
+
+  void stopServers() {
+    servers.close();
+  }
+
+  /** At the same address, with all they knew. */
+  void startServers() throws Exception {
+    int port = Integer.parseInt(servers.connectString().replaceAll(".*:", ""));
+    servers = EmbeddedZooKeeper.start(options().withPort(port));
+  }
+
+  private EmbeddedZooKeeper.Options options() {
+    return EmbeddedZooKeeper.Options.in(directory.resolve("servers"))
+        .withTick(Duration.ofMillis(500));
+  }
+
+  /** Has the servers end a node's session. */
+  void expire(Node node) {
+    Sessions.expire((ZooKeeperStore) node.node.membership().store(), servers.connectString());
   }
 
   /** A node of the cluster, with the array. */
@@ -169,11 +194,13 @@ final class ClusterRig implements AutoCloseable {
     private final List<MemberFile> members = new ArrayList<>();
     private final List<String> halts = new CopyOnWriteArrayList<>();
     private Optional<ClusterArray> array = Optional.empty();
+    private MemberFile.Hook firstHook = (_, _) -> {};
+    private MemberFile.Hook firstReadHook = (_, _) -> {};
 
     private Node(int number) throws IOException {
       node =
           ClusterNode.join(
-              MemberSettings.of(number).with(HEARTBEAT),
+              MemberSettings.of(number).with(heartbeat),
               loop ->
                   timeout ->
                       ZooKeeperStore.connect(
@@ -191,6 +218,17 @@ final class ClusterRig implements AutoCloseable {
               });
     }
 
+    /** Of writes to the members of the next assembly, from its start. */
+    void hookMembers(MemberFile.Hook hook) {
+      firstHook = hook;
+    }
+
+    /** Of reads of the members, those of the next assembly too. */
+    void hookReads(MemberFile.Hook hook) {
+      firstReadHook = hook;
+      members.forEach(member -> member.readHook(hook));
+    }
+
     void assemble() throws IOException {
       assemble(ArrayOptions.DEFAULT);
     }
@@ -198,7 +236,10 @@ final class ClusterRig implements AutoCloseable {
     void assemble(ArrayOptions options) throws IOException {
       members.clear();
       for (Path file : files) {
-        members.add(new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared"))));
+        var member = new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared")));
+        member.hook(firstHook);
+        member.readHook(firstReadHook);
+        members.add(member);
       }
       array = Optional.of(node.assemble("shared", members, options));
     }
@@ -232,6 +273,15 @@ final class ClusterRig implements AutoCloseable {
       array().device().write(offset, ByteBuffer.wrap(bytes(fill, length)), WriteOption.NONE);
     }
 
+    /** Fills the range with copies of the value. */
+    void write(long offset, long value, int length) throws IOException {
+      ByteBuffer data = ByteBuffer.allocate(length);
+      while (data.hasRemaining()) {
+        data.putLong(value);
+      }
+      array().device().write(offset, data.flip(), WriteOption.NONE);
+    }
+
     byte[] read(long offset, int length) throws IOException {
       byte[] data = new byte[length];
       ByteBuffer into = ByteBuffer.allocateDirect(length);
@@ -251,13 +301,29 @@ final class ClusterRig implements AutoCloseable {
           .untilAsserted(() -> assertThat(slots().get(slot)).isEqualTo(new SlotState.Free()));
     }
 
+    /** Waits until these incarnations have slots, and nobody else. */
+    void awaitMembers(Node... nodes) {
+      Set<Long> expected =
+          Arrays.stream(nodes)
+              .map(other -> other.node.membership().standing().incarnation())
+              .collect(Collectors.toSet());
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(() ->
+              assertThat(
+                      slots().stream()
+                          .filter(SlotState.Member.class::isInstance)
+                          .map(slot -> ((SlotState.Member) slot).incarnation())
+                          .collect(Collectors.toSet()))
+                  .isEqualTo(expected));
+    }
+
     /** Waits until no slot waits for a takeover and everything is copied. */
     void awaitQuiet() {
       await()
           .atMost(PATIENCE)
           .untilAsserted(() -> {
             assertThat(slots()).noneMatch(SlotState.NeedsTakeover.class::isInstance);
-            assertThat(array().isOpen()).isTrue();
             assertThat(array().sync().isIdle()).isTrue();
             assertThat(status().neededChunks()).isZero();
           });

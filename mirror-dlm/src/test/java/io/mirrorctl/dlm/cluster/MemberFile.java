@@ -13,14 +13,15 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A member as one node reaches it, which can be made to fail. */
 final class MemberFile implements BlockDevice {
-  /** Sees each write before it is made. */
+  /** Sees each read or write before it is made. */
   interface Hook {
-    void write(long offset, int length) throws IOException;
+    void at(long offset, int length) throws IOException;
   }
 
   private final BlockDevice file;
   private final AtomicBoolean broken = new AtomicBoolean();
   private volatile Hook hook = (_, _) -> {};
+  private volatile Hook readHook = (_, _) -> {};
 
   MemberFile(BlockDevice file) {
     this.file = file;
@@ -37,6 +38,10 @@ final class MemberFile implements BlockDevice {
 
   void hook(Hook next) {
     hook = next;
+  }
+
+  void readHook(Hook next) {
+    readHook = next;
   }
 
   private void check() throws DeviceException {
@@ -68,13 +73,14 @@ final class MemberFile implements BlockDevice {
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
     check();
+    readHook.at(offset, into.remaining());
     file.read(offset, into);
   }
 
   @Override
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
     check();
-    hook.write(offset, from.remaining());
+    hook.at(offset, from.remaining());
     file.write(offset, from, options);
   }
 

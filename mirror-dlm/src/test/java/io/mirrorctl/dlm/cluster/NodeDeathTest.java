@@ -19,12 +19,16 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Nodes that die, alone or together, in the middle of something or not. */
 class NodeDeathTest {
+  /** Where the bitmap of slot 1 stands on a member: behind the superblock and slot 0. */
+  private static final long SLOT_1 = 3 * 4096;
+
   @TempDir private Path directory;
 
   @Test
@@ -111,7 +115,8 @@ class NodeDeathTest {
       second.write(0, 2, 4096);
       var died = new CountDownLatch(1);
       // its first write of a superblock comes when all nodes hold their I/O
-      second.member(0)
+      second
+          .member(0)
           .hook((offset, _) -> {
             if (offset == 4096) {
               second.die();
@@ -205,6 +210,38 @@ class NodeDeathTest {
       first.awaitQuiet();
       third.awaitQuiet();
       assertThat(rig.onMembers(CHUNK, 4096)).isEqualTo(bytes(3, 4096));
+    }
+  }
+
+  @Test
+  void whoComesBeforeTheTakeoverWaitsForItAsNobodyKnowsWhatTheDeadWasCopying() throws Exception {
+    try (var rig = ClusterRig.start(directory, 4)) {
+      ClusterRig.Node first = rig.node(1);
+      ClusterRig.Node second = rig.node(2);
+      second.array().port().beginResync().announce(List.of(new SectorRange(0, CHUNK / 512)));
+      MemberFile.Hook unreadable =
+          (offset, _) -> {
+            if (offset >= SLOT_1 && offset < SLOT_1 + 4096) {
+              throw new DeviceException(IoFailure.MEDIUM, "slot 1 cannot be read");
+            }
+          };
+      first.hookReads(unreadable);
+      second.die();
+      await().atMost(PATIENCE).until(() -> first.slots().get(1) instanceof SlotState.NeedsTakeover);
+      ClusterRig.Node third = rig.member(3);
+      third.hookReads((offset, length) -> {
+        if (!third.node().arrays().isEmpty()) { // it has assembled the array
+          unreadable.at(offset, length);
+        }
+      });
+      third.assemble();
+      var write = CompletableFuture.runAsync(() -> write(third, 3));
+      assertThatThrownBy(() -> write.get(300, TimeUnit.MILLISECONDS))
+          .isInstanceOf(TimeoutException.class);
+      third.hookReads((_, _) -> {});
+      write.get(60, TimeUnit.SECONDS);
+      assertThat(third.slots().get(1)).isEqualTo(new SlotState.Free());
+      assertThat(first.read(0, 4096)).isEqualTo(bytes(3, 4096));
     }
   }
 

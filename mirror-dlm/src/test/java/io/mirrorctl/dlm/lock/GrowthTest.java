@@ -78,17 +78,20 @@ class GrowthTest {
   }
 
   @Test
-  void aWatchOfALockThatWaitedGoesWhenItIsGranted() {
+  void aWatchOfALockThatWaitedGoesWhenNobodyCanWaitForItAlone() {
     rig.between = this::counting;
     RigNode a = rig.member();
     RigNode b = rig.member();
     Lock ours = a.lockspace.lock("r");
     a.grant(ours, LockMode.EX);
-    var waiting = b.lockspace.lock("r").convert(LockMode.EX);
+    Lock theirs = b.lockspace.lock("r");
+    var waiting = theirs.convert(LockMode.EX);
     rig.settle();
     assertThat(stores.get(1).watches).isEqualTo(2);
     a.grant(ours, LockMode.NL);
     rig.await(waiting);
+    b.grant(theirs, LockMode.PR);
+    rig.settle();
     assertThat(stores.get(1).watches).isEqualTo(1);
   }
 

@@ -73,6 +73,37 @@ class LockspaceTest {
   }
 
   @Test
+  void whenAllSlotsWaitForATakeoverTheNextNodeGetsTheFirst() {
+    LockspaceSettings two = new LockspaceSettings(2, Map.of());
+    RigNode a = rig.node();
+    RigNode b = rig.node();
+    a.lockspace = ((JoinOutcome.Joined) rig.await(a.join(two))).lockspace();
+    b.lockspace = ((JoinOutcome.Joined) rig.await(b.join(two))).lockspace();
+    rig.await(a.lockspace.leave(Lockspace.Leaving.NEEDS_TAKEOVER));
+    rig.await(b.lockspace.leave(Lockspace.Leaving.NEEDS_TAKEOVER));
+    RigNode c = rig.node();
+    c.lockspace = ((JoinOutcome.Joined) rig.await(c.join(two))).lockspace();
+    assertThat(c.lockspace.slot()).isZero();
+    assertThat(c.lockspace.view().slots().get(1)).isInstanceOf(SlotState.NeedsTakeover.class);
+    assertThat(rig.await(rig.node().join(two))).isEqualTo(new JoinOutcome.Full(1, 1));
+  }
+
+  @Test
+  void whoJoinsWhenAllHaveDiedPurgesThemFirst() {
+    LockspaceSettings two = new LockspaceSettings(2, Map.of());
+    RigNode a = rig.node();
+    RigNode b = rig.node();
+    rig.await(a.join(two));
+    rig.await(b.join(two));
+    rig.kill(a);
+    rig.kill(b);
+    RigNode c = rig.node();
+    c.lockspace = ((JoinOutcome.Joined) rig.await(c.join(two))).lockspace();
+    assertThat(c.lockspace.slot()).isZero();
+    assertThat(c.lockspace.view().slots().get(1)).isInstanceOf(SlotState.NeedsTakeover.class);
+  }
+
+  @Test
   void anUncontendedConvertIsOneCommitAndNoRead() {
     RigNode a = rig.member();
     Lock lock = a.lockspace.lock("r");
@@ -116,6 +147,59 @@ class LockspaceTest {
     assertThat(grant.value()).isEqualTo(new ValueBlock(filled(9), true));
     assertThat(since(a, beforeA)).isEqualTo(new StoreCounts(1, 0, 0));
     assertThat(since(b, beforeB)).isEqualTo(new StoreCounts(0, 1, 1));
+  }
+
+  @Test
+  void whoWaitedAndWhoWasWaitedForReleasesByOneCommitTheNextTime() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock ours = a.lockspace.lock("r");
+    Lock theirs = b.lockspace.lock("r");
+    a.grant(ours, EX);
+    // nobody knows yet that others want it
+    assertThat(handOver(a, ours, b, theirs)).isEqualTo(new StoreCounts(2, 1, 0));
+    for (int i = 0; i < 3; i++) {
+      assertThat(handOver(b, theirs, a, ours).commits()).isEqualTo(1);
+      assertThat(handOver(a, ours, b, theirs).commits()).isEqualTo(1);
+    }
+    b.grant(theirs, NL);
+    a.grant(ours, EX);
+    rig.settle();
+    assertThat(handOver(a, ours, b, theirs).commits()).isEqualTo(1);
+  }
+
+  /** What the release costs the one that holds EX, the other being in the queue. */
+  private StoreCounts handOver(RigNode from, Lock held, RigNode to, Lock wanted) {
+    CompletableFuture<LockOutcome> waiting = wanted.convert(EX);
+    rig.settle();
+    StoreCounts before = from.store.counts();
+    StoreCounts beforeWaiter = to.store.counts();
+    from.grant(held, NL);
+    assertThat(rig.await(waiting)).isInstanceOf(LockOutcome.Granted.class);
+    StoreCounts cost = since(from, before);
+    assertThat(cost.reads()).isEqualTo(cost.commits() - 1);
+    assertThat(since(to, beforeWaiter).reads()).isEqualTo(1);
+    rig.settle();
+    return cost;
+  }
+
+  @Test
+  void whoIsWaitedForNoMoreForgetsIt() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock ours = a.lockspace.lock("r");
+    Lock theirs = b.lockspace.lock("r");
+    a.grant(ours, EX);
+    handOver(a, ours, b, theirs);
+    b.grant(theirs, NL);
+    a.grant(ours, EX);
+    a.grant(ours, NL);
+    rig.settle();
+    StoreCounts before = a.store.counts();
+    a.grant(ours, EX);
+    a.grant(ours, NL);
+    rig.settle();
+    assertThat(since(a, before)).isEqualTo(new StoreCounts(2, 0, 0));
   }
 
   @Test

@@ -22,8 +22,10 @@ import java.util.stream.Collectors;
  *   <li>no two processes act as one incarnation, nor do I/O under one node number;
  *   <li>nothing of a death shows anywhere while the dead's own lease, by its own clocks, is valid
  *       (invariant I4);
- *   <li>a stage begins when all members that take part have passed the one before, and their I/O is
- *       held from NEW_VIEW to RESUME;
+ *   <li>a stage begins when all members that take part have passed the one before, and no I/O of
+ *       anybody in the view runs from NEW_VIEW to RESUME;
+ *   <li>nobody settles what has been begun anew, or writes by a view that others have left behind;
+ *   <li>all whose I/O runs go by one view;
  *   <li>who was ejected can change nothing any more;
  *   <li>all are told the same, in the same order;
  *   <li>in the end nobody hangs: all questions are answered, all nodes are up (I9).
@@ -39,6 +41,8 @@ final class MemberChecks {
   private final Map<Long, Set<Incarnation>> dead = new HashMap<>();
   private final Map<WorldMember, Set<String>> passed = new HashMap<>();
   private View view = View.EMPTY;
+  private final Set<Incarnation> left = new HashSet<>();
+  private boolean newViewSince;
 
   MemberChecks(Simulation simulation, MemoryServers servers, List<WorldMember> members) {
     this.simulation = simulation;
@@ -51,7 +55,7 @@ final class MemberChecks {
     return view;
   }
 
-  private void check(boolean holds, String what) {
+  void check(boolean holds, String what) {
     Invariant.check(holds, "%s: %s", simulation, what);
   }
 
@@ -118,19 +122,53 @@ final class MemberChecks {
               || (nobodyLeft && next.stable()),
           "from %s to %s in epoch %d".formatted(view.stage(), next.stage(), next.epoch()));
       if (next.stage() != view.stage()) {
+        next.active().forEach(id -> isHeld(id, next));
         next.members().stream().filter(Member::takesPart).forEach(m -> hasPassed(m, next));
       }
     } else {
       check(next.epoch() == view.epoch() + 1, "epoch " + next.epoch());
       check(
-          next.stage() == Stage.HOLD || next.members().stream().noneMatch(Member::takesPart),
-          "begins with " + next.stage());
+          next.stage() == Stage.HOLD
+              || (next.stage() == Stage.PUT_OFF && view.stage() == Stage.HOLD)
+              || next.members().stream().noneMatch(Member::takesPart),
+          "from %s to %s".formatted(view.stage(), next.stage()));
+      check(
+          next.stage() != Stage.PUT_OFF || !newViewSince,
+          "I/O runs again though some go by a new view");
+      next.ids(m -> m.state() == Member.State.QUIET)
+          .forEach(id -> check(isAway(id), id + " is quiet but not away"));
     }
+    switch (next.stage()) {
+      case NEW_VIEW -> newViewSince = true;
+      case RESUME, STABLE -> newViewSince = false;
+      default -> {}
+    }
+    next.members().stream().filter(Member::isOut).forEach(m -> left.add(m.id()));
     next.news().stream().filter(item -> !news.contains(item)).forEach(news::add);
     Set<Incarnation> gone = new HashSet<>(view.active());
     next.active().forEach(gone::remove);
     gone.forEach(id -> leaseIsOver(id, "the view of epoch " + next.epoch()));
     view = next;
+  }
+
+  private boolean isAway(Incarnation id) {
+    return servers.peek(Paths.lease(id)).isEmpty()
+        || servers.peek(Paths.node(id)).filter(entry -> entry.version() == 0).isEmpty();
+  }
+
+  /** Also of who does not take part any more, and whatever its lease. */
+  private void isHeld(Incarnation id, View next) {
+    boolean held =
+        switch (next.stage()) {
+          case NEW_VIEW, CLEAN_UP_1, CLEAN_UP_2, SETTLE -> true;
+          case PUT_OFF, HOLD, RESUME, TELL, STABLE -> false;
+        };
+    process(id)
+        .filter(process -> held)
+        .ifPresent(process ->
+            check(
+                !process.ioRuns() && (next.stage() != Stage.NEW_VIEW || !process.isSettling()),
+                "I/O of %s runs in %s".formatted(process, next.stage())));
   }
 
   /** The member has done what the stage before asks for. */
@@ -149,8 +187,10 @@ final class MemberChecks {
             case TELL -> {}
             case STABLE ->
                 check(
-                    told.getOrDefault(process, List.of()).containsAll(ownNews(member, next)), what);
-            case HOLD -> check(false, what);
+                    isAway(member.id())
+                        || told.getOrDefault(process, List.of()).containsAll(ownNews(member, next)),
+                    what);
+            case PUT_OFF, HOLD -> check(false, what);
           }
         });
   }
@@ -207,13 +247,35 @@ final class MemberChecks {
       check(
           other.equals(who) || other.number() != who.number() || !other.mayWrite(),
           "%s and %s may write".formatted(who, other));
+      if (who.mayWrite() && other.mayWrite()) {
+        check(
+            goesBy(who).equals(goesBy(other)),
+            "%s writes by %s, %s by %s".formatted(who, goesBy(who), other, goesBy(other)));
+      }
     }
+  }
+
+  /** Some may have seen already that others have left. */
+  private Set<Long> goesBy(WorldMember who) {
+    Set<Long> incarnations = new TreeSet<>(who.membership().standing().view());
+    left.forEach(id -> incarnations.remove(id.number()));
+    return incarnations;
   }
 
   void halted(WorldMember who, HaltCode code, String text) {
     check(code != HaltCode.BUG && code != HaltCode.UNREADABLE, who + " " + code + ": " + text);
     check(code != HaltCode.CALLBACK_FAILED, who + " " + code + ": " + text);
     check(!who.membership().lease().isValid(), who + " halts with a lease");
+  }
+
+  /** Whether I/O runs on all that are up, but for what cannot be helped. */
+  boolean ioGoesOn() {
+    boolean settling = view.stage() == Stage.SETTLE || view.reached() == Stage.SETTLE;
+    return (settling && !view.stable())
+        || members.stream()
+            .filter(WorldMember::isUp)
+            .filter(m -> view.member(m.id().orElseThrow()).filter(Member::takesPart).isPresent())
+            .allMatch(WorldMember::ioRuns);
   }
 
   // the end

@@ -26,6 +26,11 @@ final class MemberWorld {
   private final List<WorldMember> members = new ArrayList<>();
   private final int nodes;
   private final Duration ioMargin;
+  private final boolean stubborn;
+  private final int mostAmbushes;
+  private int ambushes;
+  private Stage seen = Stage.STABLE;
+  private boolean healed;
 
   MemberWorld(long seed) {
     simulation = new Simulation(seed);
@@ -35,6 +40,9 @@ final class MemberWorld {
     nodes = random.nextInt(2, MOST_NODES + 1);
     // a small one leaves nothing to hide behind
     ioMargin = Duration.ofMillis(random.nextBoolean() ? 1_000 : 1);
+    stubborn = random.nextInt(3) == 0;
+    mostAmbushes = random.nextInt(3) == 0 ? 6 : 0;
+    servers.onCommit(_ -> ambush());
   }
 
   /** Runs it to its end, and throws what is wrong with it. */
@@ -48,6 +56,13 @@ final class MemberWorld {
       simulation.after(Duration.ofSeconds(3).plus(below(TROUBLE)), this::trouble);
     }
     simulation.run(TROUBLE.plusSeconds(5));
+    wake();
+    if (stubborn) {
+      simulation.run(Duration.ofSeconds(60));
+      boolean goesOn = simulation.runUntil(checks::ioGoesOn, PEACE);
+      checks.check(
+          goesOn, "the survivors' I/O is held while a death is not sure: " + checks.view());
+    }
     heal();
     // seconds later it must still be so
     for (int calm = 0; calm < 2; calm++) {
@@ -55,6 +70,33 @@ final class MemberWorld {
       simulation.run(Duration.ofSeconds(20));
     }
     checks.end(nodes);
+  }
+
+  /** What goes wrong in the midst of a regroup goes wrong more often than by chance alone. */
+  private void ambush() {
+    Stage stage = checks.view().stage();
+    if (stage == seen) {
+      return;
+    }
+    seen = stage;
+    if (stage != Stage.STABLE && ambushes < mostAmbushes && random.nextInt(4) == 0) {
+      ambushes++;
+      simulation.after(below(Duration.ofMillis(100)), this::strike);
+    }
+  }
+
+  private void strike() {
+    WorldMember victim = any();
+    switch (random.nextInt(4)) {
+      case 0 -> victim.node().kill();
+      case 1 -> victim.store().ifPresent(store -> servers.expire(store.sessionId()));
+      case 2 -> any().ask(m -> m.eject(victim.number(), Vouch.NO, "struck"));
+      default -> {
+        victim.node().pause();
+        victim.store().ifPresent(store -> servers.expire(store.sessionId()));
+        simulation.after(below(Duration.ofSeconds(20)), victim.node()::resume);
+      }
+    }
   }
 
   private Duration below(Duration limit) {
@@ -66,8 +108,12 @@ final class MemberWorld {
   }
 
   private void start(int number, Duration timeout) {
-    var member = new WorldMember(simulation, servers, checks, number, ioMargin);
+    var member = new WorldMember(simulation, servers, checks, number, ioMargin, stubborn);
     members.add(member);
+    if (healed) {
+      member.wake();
+      member.heal();
+    }
     member.start(timeout);
   }
 
@@ -126,15 +172,21 @@ final class MemberWorld {
     return random.nextInt(4) == 0 ? Vouch.FENCED : Vouch.NO;
   }
 
-  /** What was stopped goes on, what is down comes back. */
-  private void heal() {
+  /** What was stopped goes on. */
+  private void wake() {
     servers.start();
     for (WorldMember member : List.copyOf(members)) {
       member.node().restore();
       member.node().unstall();
       member.node().resume();
-      member.heal();
+      member.wake();
     }
+  }
+
+  /** Fence agents say yes, what is down comes back. */
+  private void heal() {
+    healed = true;
+    members.forEach(WorldMember::heal);
     simulation.after(Duration.ofSeconds(15), this::bringBack);
   }
 

@@ -5,15 +5,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mirrorctl.dlm.member.Membership.Vouch;
 import io.mirrorctl.dlm.simulation.MemoryServers;
 import io.mirrorctl.dlm.simulation.Simulation;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
 class MembershipTest {
   private static final Duration LONG = Duration.ofMinutes(2);
+  private static final FenceAgent NEVER =
+      _ -> CompletableFuture.completedFuture(new FenceAgent.Answer.NotYet("never"));
 
   private final Simulation simulation = new Simulation(7);
   private final MemoryServers servers = new MemoryServers(simulation);
@@ -192,11 +197,52 @@ class MembershipTest {
   }
 
   @Test
-  void withoutServersAJoinIsTransient() {
+  void aJoinTriesAgainUntilThereIsASessionToBeHad() {
+    for (Kind kind : Kind.values()) {
+      if (!kind.isPermanent()) {
+        servers.refuse(Optional.of(kind));
+        SimulatedMember one = member(1).join();
+        simulation.run(Duration.ofSeconds(50));
+        assertThat(one.joined()).as(kind.name()).isEmpty();
+        assertThat(one.answer(one.membership().diagnostics()).text()).contains(kind.name());
+        servers.refuse(Optional.empty());
+        simulation.run(Duration.ofSeconds(5));
+        assertThat(one.joined().orElseThrow()).isInstanceOf(JoinResult.Joined.class);
+        one.answer(one.membership().leave());
+      }
+    }
+  }
+
+  @Test
+  void aJoinThatFindsNoServersInItsTimeIsTransientAndSaysWhy() {
     servers.stop();
     SimulatedMember one = member(1).join();
+    simulation.run(Duration.ofSeconds(59));
+    assertThat(one.joined()).isEmpty();
+    simulation.run(Duration.ofSeconds(2));
+    assertThat(one.joined().orElseThrow())
+        .isEqualTo(
+            new JoinResult.Transient(
+                "node 1 has not joined in 60000 ms; it waited for: a session with the servers:"
+                    + " n1 is refused: NO_QUORUM"));
+    int tries = one.requested().size();
+    servers.start();
     simulation.run(LONG);
-    assertThat(one.joined().orElseThrow().status()).isEqualTo(Status.TRANSIENT);
+    assertThat(one.requested()).hasSize(tries);
+  }
+
+  @Test
+  void aJoinThatAnotherTryCannotHelpFailsAtOnce() {
+    for (Kind kind : Kind.values()) {
+      if (kind.isPermanent()) {
+        servers.refuse(Optional.of(kind));
+        SimulatedMember one = member(1).join();
+        simulation.run(Duration.ofMillis(100));
+        assertThat(one.joined().orElseThrow())
+            .isEqualTo(new JoinResult.Fault("node 1 cannot join: n1 is refused: " + kind.name()));
+        assertThat(one.requested()).hasSize(1);
+      }
+    }
   }
 
   // leaving
@@ -384,6 +430,124 @@ class MembershipTest {
     assertThat(one.answer(forced)).isInstanceOf(ServiceResult.Done.class);
     assertThat(two.halted()).contains(HaltCode.EJECTED);
     assertThat(two.heard().getLast()).contains("has not passed SETTLE of epoch 3");
+  }
+
+  // deaths that are not sure
+
+  private SimulatedMember neverFencing(int number) {
+    return new SimulatedMember(
+        simulation, servers, MemberSettings.of(number), ports -> ports.fencedBy(NEVER));
+  }
+
+  private Stage stage() {
+    try {
+      return ViewCodec.decode(Paths.VIEW, servers.peek(Paths.VIEW).orElseThrow().data()).stage();
+    } catch (UnreadableRecordException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Node 2 hangs at this callback of a regroup, and dies there. */
+  private SimulatedMember dyingAt(String callback, Stage at, SimulatedMember one) {
+    SimulatedMember two = neverFencing(2).joinNow();
+    neverFencing(3).joinNow();
+    simulation.run(Duration.ofSeconds(1));
+    two.hangAt(callback);
+    one.heard().clear();
+    var _ = one.membership().forceRegroup("test");
+    simulation.runUntil(() -> stage() == at, LONG);
+    simulation.run(Duration.ofSeconds(1));
+    assertThat(one.ioRuns()).isEqualTo(at == Stage.RESUME);
+    servers.expire(two.store().sessionId());
+    two.node().kill();
+    return two;
+  }
+
+  @Test
+  void aDeathBeforeItsIoWasHeldPutsARegroupOff() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    dyingAt("hold", Stage.HOLD, one);
+    assertThat(simulation.runUntil(one::ioRuns, Duration.ofSeconds(1))).isTrue();
+    assertThat(one.heard()).containsExactly("hold REGROUP", "resume");
+    simulation.run(LONG);
+    assertThat(info(one).stage()).isEqualTo(Stage.PUT_OFF);
+    assertThat(one.answer(one.membership().diagnostics()).cause())
+        .isEqualTo("put off: node 2 (incarnation 2) is away");
+    assertThat(one.mayWrite()).isTrue();
+    one.heard().clear();
+    one.answer(one.membership().eject(2, Vouch.FENCED, "it lies on the floor"));
+    assertThat(simulation.runUntil(() -> one.heard().contains("down [2]"), LONG)).isTrue();
+    assertThat(one.heard())
+        .containsSubsequence("hold REGROUP", "clean-up 1 [2]", "resume", "died 2");
+    assertThat(numbers(info(one))).containsExactly(1, 3);
+  }
+
+  @Test
+  void aRegroupGoesOnWithoutWhoDiedWhenItsIoWasHeld() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    dyingAt("clean-up 1", Stage.CLEAN_UP_1, one);
+    assertThat(simulation.runUntil(() -> stage() == Stage.STABLE, Duration.ofSeconds(1))).isTrue();
+    simulation.run(Duration.ofSeconds(1));
+    assertThat(one.mayWrite()).isTrue();
+    assertThat(one.heard()).doesNotContain("died 2").contains("clean-up 1 []");
+    assertThat(numbers(info(one))).containsExactly(1, 2, 3);
+    assertThat(one.answer(one.membership().diagnostics()).text())
+        .containsPattern("node 2 .*: quiet, .*its lease is surely over in");
+  }
+
+  @Test
+  void whoIsQuietDelaysTheRemovalOfNobodyElse() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    dyingAt("clean-up 1", Stage.CLEAN_UP_1, one);
+    SimulatedMember four = neverFencing(4).joinNow();
+    four.answer(four.membership().leave());
+    assertThat(simulation.runUntil(() -> one.heard().contains("down [4]"), LONG)).isTrue();
+    SimulatedMember five = neverFencing(5).joinNow();
+    one.answer(one.membership().eject(5, Vouch.FENCED, "test"));
+    five.node().kill();
+    assertThat(simulation.runUntil(() -> one.heard().contains("died 5"), LONG)).isTrue();
+    simulation.run(Duration.ofSeconds(1));
+    assertThat(numbers(info(one))).containsExactly(1, 2, 3);
+    assertThat(one.mayWrite()).isTrue();
+  }
+
+  @Test
+  void whoIsQuietDoesNothingAnyMoreThoughItGoesOn() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    SimulatedMember two = neverFencing(2).joinNow();
+    neverFencing(3).joinNow();
+    two.hangAt("clean-up 1");
+    var _ = one.membership().forceRegroup("test");
+    simulation.runUntil(() -> stage() == Stage.CLEAN_UP_1, LONG);
+    simulation.run(Duration.ofSeconds(1));
+    two.node().pause();
+    one.answer(one.membership().eject(2, Vouch.NO, "test"));
+    assertThat(simulation.runUntil(() -> stage() == Stage.STABLE, Duration.ofSeconds(1))).isTrue();
+    two.node().resume();
+    simulation.run(Duration.ofSeconds(1));
+    assertThat(two.ioRuns()).isFalse();
+    assertThat(two.halted()).contains(HaltCode.EJECTED);
+  }
+
+  @Test
+  void aDeathWhileItsNodeSettlesIsWaitedFor() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    dyingAt("settle", Stage.SETTLE, one);
+    simulation.run(LONG);
+    assertThat(stage()).isEqualTo(Stage.SETTLE);
+    assertThat(one.ioRuns()).isFalse();
+    one.answer(one.membership().eject(2, Vouch.FENCED, "it lies on the floor"));
+    assertThat(simulation.runUntil(one::ioRuns, Duration.ofSeconds(1))).isTrue();
+  }
+
+  @Test
+  void aDeathWhenIoRunsAgainDoesNotKeepARegroupFromItsEnd() {
+    SimulatedMember one = neverFencing(1).joinNow();
+    dyingAt("resume", Stage.RESUME, one);
+    assertThat(simulation.runUntil(() -> stage() == Stage.STABLE, Duration.ofSeconds(1))).isTrue();
+    simulation.run(LONG);
+    assertThat(one.heard()).containsOnlyOnce("hold REGROUP").doesNotContain("died 2");
+    assertThat(one.mayWrite()).isTrue();
   }
 
   // leases and connections

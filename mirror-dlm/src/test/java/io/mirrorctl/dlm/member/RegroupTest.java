@@ -113,6 +113,68 @@ class RegroupTest {
   }
 
   @Test
+  void whatWasReachedSinceIoRanLastIsKept() {
+    View view = Regroup.begin(of(3), Set.of(), Optional.empty(), "forced");
+    assertThat(view.reached()).isEqualTo(Stage.HOLD);
+    view = pass(pass(pass(view, Vote.NONE), Vote.NONE), Vote.NONE);
+    assertThat(view.stage()).isEqualTo(Stage.CLEAN_UP_2);
+    view = Regroup.again(view, Set.of(), Set.of(id(3)), "again");
+    assertThat(view.reached()).isEqualTo(Stage.CLEAN_UP_2);
+    view = pass(view, Vote.NONE);
+    assertThat(view.stage()).isEqualTo(Stage.NEW_VIEW);
+    view = Regroup.again(view, Set.of(), Set.of(), "again");
+    assertThat(view.reached()).isEqualTo(Stage.CLEAN_UP_2);
+    assertThat(Regroup.begin(finish(view), Set.of(), Optional.empty(), "forced").reached())
+        .isEqualTo(Stage.HOLD);
+  }
+
+  @Test
+  void whoHasHeldItsIoAndWasNotToldOtherwiseIsQuiet() {
+    View hold = Regroup.begin(of(3), Set.of(), Optional.empty(), "forced");
+    assertThat(isQuiet(hold, 2)).isFalse();
+    hold = Regroup.passed(hold, id(2), hold.epoch(), Stage.HOLD, Vote.NONE);
+    assertThat(isQuiet(hold, 2)).isTrue();
+    assertThat(isQuiet(hold, 3)).isFalse();
+    View view = pass(hold, Vote.NONE);
+    assertThat(isQuiet(view, 3)).isTrue();
+    assertThat(isQuiet(Regroup.again(view, Set.of(), Set.of(id(2)), "again"), 3)).isTrue();
+    View settle = pass(pass(pass(view, Vote.NONE), Vote.NONE), Vote.NONE);
+    assertThat(settle.stage()).isEqualTo(Stage.SETTLE);
+    assertThat(isQuiet(settle, 3)).isFalse();
+    assertThat(isQuiet(Regroup.again(settle, Set.of(), Set.of(id(2)), "again"), 3)).isFalse();
+    settle = Regroup.passed(settle, id(3), settle.epoch(), Stage.SETTLE, Vote.NONE);
+    assertThat(isQuiet(settle, 3)).isTrue();
+    View resume = pass(settle, Vote.NONE);
+    assertThat(resume.stage()).isEqualTo(Stage.RESUME);
+    assertThat(isQuiet(resume, 3)).isFalse();
+  }
+
+  private static boolean isQuiet(View view, int node) {
+    return Regroup.isQuiet(view, view.node(node).orElseThrow());
+  }
+
+  @Test
+  void whoIsQuietIsNotWaitedForAndCountsAsMissingForTheArbiters() {
+    View view = Regroup.begin(of(2).ownedBy(Optional.of(id(2))), Set.of(), Optional.empty(), "f");
+    view = Regroup.again(pass(view, Vote.NONE), Set.of(), Set.of(id(2)), "without it");
+    assertThat(view.arbitrate()).isTrue();
+    assertThat(view.owner()).isEmpty();
+    view = finish(view);
+    assertThat(view.active()).containsExactly(id(1), id(2));
+    assertThat(view.winner()).contains(id(1));
+    assertThat(without(view, 2).news()).containsExactly(new News(5, News.Kind.DIED, id(2)));
+  }
+
+  @Test
+  void aRegroupThatIsPutOffStaysSoUntilItBeginsAgain() {
+    View view = Regroup.putOff(join(of(2), 3), Set.of(), "put off");
+    assertThat(pass(view, Vote.NONE).stage()).isEqualTo(Stage.PUT_OFF);
+    View again = without(view, 2);
+    assertThat(again.stage()).isEqualTo(Stage.HOLD);
+    assertThat(finish(again).active()).containsExactly(id(1), id(3));
+  }
+
+  @Test
   void aMemberThatHaltedIsNewsOfADeath() {
     View view = Regroup.out(of(3), id(2), State.HALTED);
     view = Regroup.begin(view, Set.of(), Optional.empty(), "halted");

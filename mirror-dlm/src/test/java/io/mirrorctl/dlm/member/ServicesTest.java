@@ -147,6 +147,21 @@ class ServicesTest {
     assertThat(diagnostics(one).text()).contains("no such program");
   }
 
+  @Test
+  void whoIsAskedToStopWhileItSettlesFirstEndsThat() {
+    SimulatedMember one = member(1).joinNow();
+    SimulatedMember two = member(2).joinNow();
+    run(1);
+    two.hangAt("settle");
+    var _ = one.membership().forceRegroup("test");
+    run(2);
+    var stopped = two.membership().shutdown();
+    run(2);
+    assertThat(two.ioRuns()).isFalse();
+    assertThat(stopped).isNotDone();
+    assertThat(info(one).stage()).isEqualTo(Stage.SETTLE);
+  }
+
   // regroups on demand
 
   @Test

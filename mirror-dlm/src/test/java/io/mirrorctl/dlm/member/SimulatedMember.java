@@ -5,7 +5,6 @@ import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.simulation.Simulation;
 import io.mirrorctl.dlm.store.Store;
-import io.mirrorctl.dlm.store.StoreException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,13 +42,12 @@ final class SimulatedMember implements MembershipListener {
 
   private CompletionStage<Store> connect(MemoryServers servers, Duration timeout) {
     requested.add(timeout);
-    try {
-      MemoryStore store = servers.connect(node, timeout);
-      stores.add(store);
-      return CompletableFuture.completedFuture(store);
-    } catch (IllegalStateException e) {
-      return CompletableFuture.failedFuture(new StoreException(e.getMessage()));
-    }
+    return servers
+        .begin(node, timeout)
+        .thenApply(store -> {
+          stores.add((MemoryStore) store);
+          return store;
+        });
   }
 
   SimulatedNode node() {

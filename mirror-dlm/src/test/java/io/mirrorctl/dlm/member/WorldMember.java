@@ -5,7 +5,6 @@ import io.mirrorctl.dlm.simulation.MemoryStore;
 import io.mirrorctl.dlm.simulation.SimulatedNode;
 import io.mirrorctl.dlm.simulation.Simulation;
 import io.mirrorctl.dlm.store.Store;
-import io.mirrorctl.dlm.store.StoreException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,10 +28,13 @@ final class WorldMember implements MembershipListener {
   private final List<CompletableFuture<?>> asked = new ArrayList<>();
   private final List<CompletableFuture<Void>> hanging = new ArrayList<>();
   private final boolean mayHang;
+  private final boolean stubborn;
   private Optional<MemoryStore> store = Optional.empty();
   private Optional<JoinResult> joined = Optional.empty();
   private boolean over;
   private boolean ioRuns;
+  private boolean settling;
+  private boolean awake;
   private boolean healed;
 
   WorldMember(
@@ -40,9 +42,11 @@ final class WorldMember implements MembershipListener {
       MemoryServers servers,
       MemberChecks checks,
       int number,
-      Duration ioMargin) {
+      Duration ioMargin,
+      boolean stubborn) {
     this.checks = checks;
     this.number = number;
+    this.stubborn = stubborn;
     random = simulation.random().split();
     node = simulation.node("n" + number + "@" + simulation.time().toSeconds());
     node.drift(random.nextInt(-MOST_DRIFT, MOST_DRIFT + 1));
@@ -54,18 +58,17 @@ final class WorldMember implements MembershipListener {
   }
 
   private CompletionStage<Store> connect(MemoryServers servers, Duration timeout) {
-    try {
-      MemoryStore session = servers.connect(node, timeout);
-      store = Optional.of(session);
-      return CompletableFuture.completedFuture(session);
-    } catch (IllegalStateException e) {
-      return CompletableFuture.failedFuture(new StoreException(e.getMessage()));
-    }
+    return servers
+        .begin(node, timeout)
+        .thenApply(session -> {
+          store = Optional.of((MemoryStore) session);
+          return session;
+        });
   }
 
   private CompletionStage<FenceAgent.Answer> fence(Incarnation victim) {
     return CompletableFuture.completedFuture(
-        healed || random.nextInt(3) > 0
+        healed || (!stubborn && random.nextInt(3) > 0)
             ? new FenceAgent.Answer.Fenced()
             : new FenceAgent.Answer.NotYet("chance"));
   }
@@ -110,6 +113,11 @@ final class WorldMember implements MembershipListener {
     return ioRuns;
   }
 
+  /** Whether it may write what is not held: the superblocks. */
+  boolean isSettling() {
+    return settling && !node.isKilled();
+  }
+
   /** Joined, and not over since. */
   boolean isUp() {
     return !node.isKilled() && id().isPresent() && membership.lease().isValid();
@@ -120,15 +128,20 @@ final class WorldMember implements MembershipListener {
     return node.isKilled() || asked.stream().allMatch(CompletableFuture::isDone);
   }
 
-  /** Nothing hangs any more, fence agents say yes. */
+  /** Its fence agent says yes. */
   void heal() {
     healed = true;
+  }
+
+  /** Nothing hangs any more. */
+  void wake() {
+    awake = true;
     hanging.forEach(callback -> callback.complete(null));
   }
 
   private CompletionStage<Void> later() {
     var done = new CompletableFuture<Void>();
-    if (!healed && mayHang && random.nextInt(20) == 0) {
+    if (!awake && mayHang && random.nextInt(20) == 0) {
       hanging.add(done);
     } else if (random.nextInt(4) == 0) {
       node.loop().after(Duration.ofMillis(random.nextInt(1, 300)), () -> done.complete(null));
@@ -176,7 +189,8 @@ final class WorldMember implements MembershipListener {
   @Override
   public CompletionStage<Void> settle(ClusterInfo cluster) {
     checks.settled(this, cluster.epoch());
-    return later();
+    settling = true;
+    return later().thenRun(() -> settling = false);
   }
 
   @Override

@@ -4,7 +4,10 @@ import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.CommitResult.Reason;
 import io.mirrorctl.dlm.store.Entry;
 import io.mirrorctl.dlm.store.Op;
+import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreCounts;
+import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import io.mirrorctl.dlm.store.StorePath;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,6 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 
 /**
@@ -39,6 +44,7 @@ public final class MemoryServers {
   private long mostLatency = 2_000_000;
   private boolean stopped;
   private boolean patient;
+  private Optional<Kind> refusing = Optional.empty();
 
   public MemoryServers(Simulation simulation) {
     this.simulation = simulation;
@@ -67,6 +73,23 @@ public final class MemoryServers {
     return signOfLifeLost
         ? simulation.between(timeout / 3, timeout)
         : simulation.between(timeout * 2 / 3, timeout * 11 / 10);
+  }
+
+  /** What the servers are found to be like by who wants a session. */
+  public void refuse(Optional<Kind> kind) {
+    refusing = kind;
+  }
+
+  /** As {@link #connect}, for who may be refused. */
+  public CompletionStage<Store> begin(SimulatedNode node, Duration sessionTimeout) {
+    Optional<Kind> refusal =
+        stopped
+            ? Optional.of(Kind.NO_QUORUM)
+            : node.isConnected() ? refusing : Optional.of(Kind.UNREACHABLE);
+    return refusal.isPresent()
+        ? CompletableFuture.failedFuture(
+            new StoreException(refusal.get(), node + " is refused: " + refusal.get()))
+        : CompletableFuture.completedFuture(connect(node, sessionTimeout));
   }
 
   /**

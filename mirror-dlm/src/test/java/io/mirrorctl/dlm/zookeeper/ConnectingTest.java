@@ -8,6 +8,7 @@ import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -57,11 +58,12 @@ class ConnectingTest {
     return ZooKeeperOptions.of(server.connectString(), root);
   }
 
-  private String refusal(ZooKeeperOptions options) {
+  private String refusal(Kind kind, ZooKeeperOptions options) {
     CompletableFuture<Throwable> failure =
         ZooKeeperStore.connect(options, sessions.loop("refused")).handle((_, e) -> e);
     Throwable cause = failure.orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
     assertThat(cause).isInstanceOf(StoreException.class);
+    assertThat(((StoreException) cause).kind()).isEqualTo(kind);
     return cause.getMessage();
   }
 
@@ -93,6 +95,7 @@ class ConnectingTest {
   void serversThatCannotBeReachedAreNamedWithTheirReason() {
     assertThat(
             refusal(
+                Kind.UNREACHABLE,
                 ZooKeeperOptions.of("127.0.0.1:1,no-such-host.invalid:2181", root)
                     .withConnectTimeout(GIVE_UP)))
         .contains("cannot be reached after 2000 ms")
@@ -104,7 +107,9 @@ class ConnectingTest {
   void aServerThatTakesConnectionsAndSaysNothingIsNamed() throws Exception {
     try (var silent = new ServerSocket(0)) {
       String address = "127.0.0.1:" + silent.getLocalPort();
-      assertThat(refusal(ZooKeeperOptions.of(address, root).withConnectTimeout(GIVE_UP)))
+      assertThat(
+              refusal(
+                  Kind.UNREACHABLE, ZooKeeperOptions.of(address, root).withConnectTimeout(GIVE_UP)))
           .contains(address + ": no answer");
     }
   }
@@ -141,13 +146,14 @@ class ConnectingTest {
   void aRootThatIsNotOursIsLeftAlone() throws Exception {
     ZooKeeper foreign = foreign();
     create(foreign, root, "somebody's settings");
-    assertThat(refusal(options()))
+    assertThat(refusal(Kind.FOREIGN_ROOT, options()))
         .contains(root)
         .contains("not ours")
         .contains("somebody's settings");
     create(foreign, root + "-full", "");
     create(foreign, root + "-full/child", "");
-    assertThat(refusal(ZooKeeperOptions.of(server.connectString(), root + "-full")))
+    assertThat(
+            refusal(Kind.FOREIGN_ROOT, ZooKeeperOptions.of(server.connectString(), root + "-full")))
         .contains("not ours");
     assertThat(foreign.getData(root + "-full", false, null)).isEmpty();
   }
@@ -155,7 +161,7 @@ class ConnectingTest {
   @Test
   void aRootOfAnotherFormatIsLeftAlone() throws Exception {
     create(foreign(), root, "mirrorctl store 2\n");
-    assertThat(refusal(options()))
+    assertThat(refusal(Kind.OTHER_FORMAT, options()))
         .contains("\"mirrorctl store 2\"")
         .contains("knows \"mirrorctl store 1\" only");
   }
@@ -199,11 +205,14 @@ class ConnectingTest {
     }
     sessions.connect(options().withUser(alice));
     Path mallory = user("mallory:other");
-    assertThat(refusal(options().withUser(mallory)))
+    assertThat(refusal(Kind.USER_REFUSED, options().withUser(mallory)))
         .contains("refuses znode " + root)
         .contains(mallory.toString());
-    assertThat(refusal(options().withUser(user("alice:wrong")))).contains("refuses znode");
-    assertThat(refusal(options())).contains("refuses znode").contains("without a user");
+    assertThat(refusal(Kind.USER_REFUSED, options().withUser(user("alice:wrong"))))
+        .contains("refuses znode");
+    assertThat(refusal(Kind.USER_REFUSED, options()))
+        .contains("refuses znode")
+        .contains("without a user");
   }
 
   @Test
@@ -221,10 +230,10 @@ class ConnectingTest {
   @Test
   void aUserFileThatCannotBeUsedIsNamed() throws Exception {
     Path absent = files.resolve("absent");
-    assertThat(refusal(options().withUser(absent))).contains(absent.toString());
+    assertThat(refusal(Kind.FILE_UNUSABLE, options().withUser(absent))).contains(absent.toString());
     for (String line : List.of("", "alice", ":secret", "alice:", "alice:a\nbob:b")) {
       Path file = user(line);
-      assertThat(refusal(options().withUser(file)))
+      assertThat(refusal(Kind.FILE_UNUSABLE, options().withUser(file)))
           .contains(file.toString())
           .contains("name:password");
     }
@@ -239,7 +248,8 @@ class ConnectingTest {
           ZooKeeperOptions.of(strict.connectString(), root)
               .withConnectTimeout(Duration.ofSeconds(PATIENCE_SECONDS));
       sessions.connect(options.withUser(user("alice:secret"))).close();
-      assertThat(refusal(options)).contains("refuses the session to a client without a user");
+      assertThat(refusal(Kind.USER_REFUSED, options))
+          .contains("refuses the session to a client without a user");
     }
   }
 

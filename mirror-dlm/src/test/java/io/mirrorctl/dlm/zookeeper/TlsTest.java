@@ -6,6 +6,7 @@ import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +28,7 @@ class TlsTest {
   @TempDir static Path directory;
   private static TlsFiles files;
   private static Path serverTrust;
+  private static Path strangerTrust;
   private static Path clientKey;
   private static Path strangerKey;
   private static StandaloneServer server;
@@ -39,6 +41,7 @@ class TlsTest {
     Path serverKey = files.key("server", "ip:127.0.0.1");
     clientKey = files.key("client", "dns:client");
     strangerKey = files.key("stranger", "dns:stranger");
+    strangerTrust = files.trustIn("stranger");
     serverTrust = files.trustIn("server");
     server =
         StandaloneServer.secure(
@@ -65,12 +68,13 @@ class TlsTest {
             .withConnectTimeout(PATIENCE));
   }
 
-  private String refusal(ZooKeeperOptions options) {
+  private String refusal(Kind kind, ZooKeeperOptions options) {
     CompletableFuture<Throwable> failure =
         ZooKeeperStore.connect(options.withConnectTimeout(GIVE_UP), sessions.loop("refused"))
             .handle((_, e) -> e);
     Throwable cause = failure.orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS).join();
     assertThat(cause).isInstanceOf(StoreException.class);
+    assertThat(((StoreException) cause).kind()).as(cause.getMessage()).isEqualTo(kind);
     return cause.getMessage();
   }
 
@@ -83,20 +87,29 @@ class TlsTest {
   }
 
   @Test
-  void aServerThatIsNotTrustedIsNamed() throws Exception {
+  void aServerThatIsNotTrustedIsNamed() {
     connect();
     assertThat(
             refusal(
-                options(server.connectString(), files.trustIn("stranger"), Optional.of(clientKey))))
+                Kind.TLS_REFUSED,
+                options(server.connectString(), strangerTrust, Optional.of(clientKey))))
         .contains(server.connectString() + ": TLS failed")
         .contains("unable to find valid certification path");
+  }
+
+  @Test
+  void distrustOfAFewIsAWantOfTheOthers() {
+    connect();
+    var two =
+        options(server.connectString() + ",127.0.0.1:1", strangerTrust, Optional.of(clientKey));
+    assertThat(refusal(Kind.UNREACHABLE, two)).contains("TLS failed").contains("refused");
   }
 
   @Test
   void aServerOfAnotherNameIsNotTrusted() {
     connect();
     String elsewhere = server.connectString("localhost");
-    assertThat(refusal(options(elsewhere, serverTrust, Optional.of(clientKey))))
+    assertThat(refusal(Kind.TLS_REFUSED, options(elsewhere, serverTrust, Optional.of(clientKey))))
         .contains(elsewhere + ": TLS failed")
         .contains("localhost");
   }
@@ -104,10 +117,15 @@ class TlsTest {
   @Test
   void aClientWithoutTheRightCertificateIsToldThatTlsFailed() {
     connect();
-    assertThat(refusal(options(server.connectString(), serverTrust, Optional.empty())))
+    assertThat(
+            refusal(
+                Kind.TLS_REFUSED, options(server.connectString(), serverTrust, Optional.empty())))
         .contains("TLS failed")
         .contains("wants a certificate of ours");
-    assertThat(refusal(options(server.connectString(), serverTrust, Optional.of(strangerKey))))
+    assertThat(
+            refusal(
+                Kind.TLS_REFUSED,
+                options(server.connectString(), serverTrust, Optional.of(strangerKey))))
         .contains("TLS failed")
         .contains("refuses our certificate");
   }
@@ -115,29 +133,36 @@ class TlsTest {
   @Test
   void aClientWithoutTlsIsAskedWhetherItWantsIt() {
     connect();
-    assertThat(refusal(ZooKeeperOptions.of(server.connectString(), "/tls")))
+    assertThat(refusal(Kind.UNREACHABLE, ZooKeeperOptions.of(server.connectString(), "/tls")))
         .contains("does this port want TLS?");
   }
 
   @Test
   void aServerWithoutTlsIsNamed(@TempDir Path data) throws Exception {
     try (var plain = EmbeddedZooKeeper.start(EmbeddedZooKeeper.Options.in(data))) {
-      assertThat(refusal(options(plain.connectString(), serverTrust, Optional.empty())))
-          .contains(plain.connectString() + ": TLS failed");
+      assertThat(
+              refusal(
+                  Kind.TLS_REFUSED, options(plain.connectString(), serverTrust, Optional.empty())))
+          .contains(plain.connectString() + ": TLS failed")
+          .contains("it answers without");
     }
   }
 
   @Test
   void filesThatCannotBeUsedAreNamed() throws Exception {
     Path absent = directory.resolve("absent.p12");
-    assertThat(refusal(options(server.connectString(), absent, Optional.empty())))
+    assertThat(
+            refusal(Kind.FILE_UNUSABLE, options(server.connectString(), absent, Optional.empty())))
         .contains(absent.toString())
         .contains("cannot be read");
     Path wrong = Files.writeString(directory.resolve("wrong-password"), "wrong");
     var tls =
         new ZooKeeperOptions.Tls(
             serverTrust, Optional.of(wrong), Optional.empty(), Optional.empty());
-    assertThat(refusal(ZooKeeperOptions.of(server.connectString(), "/tls").withTls(tls)))
+    assertThat(
+            refusal(
+                Kind.FILE_UNUSABLE,
+                ZooKeeperOptions.of(server.connectString(), "/tls").withTls(tls)))
         .contains("TLS files cannot be used");
   }
 }

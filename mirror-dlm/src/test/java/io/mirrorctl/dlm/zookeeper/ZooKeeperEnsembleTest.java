@@ -9,6 +9,8 @@ import io.mirrorctl.dlm.store.CommitResult;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.OutcomeUnknownException;
 import io.mirrorctl.dlm.store.SessionEvent;
+import io.mirrorctl.dlm.store.StoreException;
+import io.mirrorctl.dlm.store.StoreException.Kind;
 import io.mirrorctl.dlm.store.WatchDepth;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -179,7 +181,9 @@ class ZooKeeperEnsembleTest {
       var options =
           ZooKeeperOptions.of(ensemble.connectString(), root)
               .withConnectTimeout(Duration.ofSeconds(6));
-      assertThat(failure(ZooKeeperStore.connect(options, sessions.loop("no quorum"))))
+      Throwable failure = failure(ZooKeeperStore.connect(options, sessions.loop("no quorum")));
+      assertThat(((StoreException) failure).kind()).isEqualTo(Kind.NO_QUORUM);
+      assertThat(failure)
           .hasMessageContaining("has no quorum")
           .hasMessageContaining("1 of 3 servers are up")
           .hasMessageContaining(ensemble.connectString(alone) + ": up, but serves nobody")

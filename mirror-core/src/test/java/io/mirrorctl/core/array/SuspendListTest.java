@@ -1,0 +1,87 @@
+package io.mirrorctl.core.array;
+
+import static io.mirrorctl.core.array.SharedRig.assertWaits;
+import static io.mirrorctl.core.array.SharedRig.finish;
+import static io.mirrorctl.core.array.SharedRig.start;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.SectorRange;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SuspendListTest {
+  private static final SectorRange WINDOW = new SectorRange(100, 200);
+  private final SuspendList list = new SuspendList(true);
+
+  /** T6: between looking and being counted a window would come too early. */
+  @Test
+  void nobodyIsInsideAWindowThatIsOpen() {
+    AtomicInteger inside = new AtomicInteger();
+    AtomicBoolean stop = new AtomicBoolean();
+    List<CompletableFuture<Void>> writers = new ArrayList<>();
+    for (int writer = 0; writer < 2; writer++) {
+      SectorRange range = new SectorRange(90 + writer * 10L, 150);
+      writers.add(
+          start(() -> {
+            while (!stop.get()) {
+              if (list.tryEnter(range)) {
+                inside.incrementAndGet();
+                Thread.onSpinWait();
+                inside.decrementAndGet();
+                list.exit(range);
+              }
+              LockSupport.parkNanos(1_000);
+            }
+          }));
+    }
+    for (int round = 0; round < 500; round++) {
+      list.suspend(1, List.of(WINDOW));
+      assertThat(inside).hasValue(0);
+      list.suspend(1, List.of());
+      LockSupport.parkNanos(1_000);
+    }
+    stop.set(true);
+    writers.forEach(SharedRig::finish);
+  }
+
+  @Test
+  void windowsAreTheirResyncersAndHalfOpen() {
+    list.suspend(1, List.of(WINDOW));
+    list.suspend(2, List.of(new SectorRange(150, 300)));
+    list.suspend(1, List.of());
+    assertThat(list.tryEnter(new SectorRange(199, 201))).as("in slot 2's window").isFalse();
+    assertThat(list.tryEnter(new SectorRange(100, 150))).isTrue();
+    assertThat(list.tryEnter(new SectorRange(300, 301))).isTrue();
+    list.suspend(2, List.of(new SectorRange(400, 500), new SectorRange(600, 700)));
+    assertThat(list.tryEnter(new SectorRange(199, 201))).as("the list is replaced").isTrue();
+    assertThat(list.tryEnter(new SectorRange(450, 451))).isFalse();
+    assertThat(list.tryEnter(new SectorRange(699, 800))).isFalse();
+  }
+
+  @Test
+  void whoeverWaitsGoesOnWhenTheWindowMovesOrFailsWhenTheArrayIsHalted() throws Exception {
+    list.suspend(1, List.of(WINDOW));
+    var first = start(() -> list.awaitFree(WINDOW));
+    assertWaits(first);
+    list.suspend(1, List.of(new SectorRange(200, 300)));
+    finish(first);
+    var second = start(() -> list.awaitFree(new SectorRange(250, 251)));
+    assertWaits(second);
+    list.fail("the lease is over");
+    assertThat(second)
+        .failsWithin(20, TimeUnit.SECONDS)
+        .withThrowableOfType(ExecutionException.class)
+        .withCauseInstanceOf(DeviceException.class)
+        .withMessageContaining("the lease is over");
+  }
+}

@@ -1,0 +1,417 @@
+package io.mirrorctl.core.array;
+
+import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.SimDisk;
+import io.mirrorctl.core.format.SlotImage;
+import io.mirrorctl.core.format.Superblock;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+
+/**
+ * Several nodes in one process that share the disks of one array, and the simplest cluster that
+ * keeps what {@link ClusterPort} and {@link ArrayControl} promise each other: calls instead of
+ * messages, two fair locks, and a death that others learn of when the test buries the dead.
+ *
+ * <p>Windows are announced wider than asked, as a real cluster may.
+ */
+final class TestCluster implements AutoCloseable {
+  /** Called at each step of a change, on the sender's thread; may let it die. */
+  @FunctionalInterface
+  interface Steps {
+    void at(TestNode sender, String step);
+  }
+
+  static final int SLOTS = 4;
+  private static final long WIDENED_SECTORS = 64;
+
+  private final List<SimDisk> disks;
+  private final NodeLock token = new NodeLock();
+  private final NodeLock resync = new NodeLock();
+  private final AtomicInteger resyncsBegun = new AtomicInteger();
+  private volatile Steps steps = (_, _) -> {};
+
+  // guarded by this
+  private final TreeMap<Integer, TestNode> view = new TreeMap<>();
+  private final Map<Integer, List<SectorRange>> windows = new HashMap<>();
+  private final Set<Integer> takeovers = new TreeSet<>();
+  private final Map<TestNode, Set<TestNode>> heldByDead = new HashMap<>();
+  private final List<TestNode> everybody = new ArrayList<>();
+  private long deaths;
+
+  TestCluster(List<SimDisk> disks) {
+    this.disks = disks;
+  }
+
+  void steps(Steps next) {
+    steps = next;
+  }
+
+  NodeLock token() {
+    return token;
+  }
+
+  NodeLock resync() {
+    return resync;
+  }
+
+  int resyncsBegun() {
+    return resyncsBegun.get();
+  }
+
+  synchronized List<TestNode> nodes() {
+    return List.copyOf(view.values());
+  }
+
+  // ---- joining and leaving
+
+  /** A node that also copies what is to be copied. */
+  TestNode join() throws Exception {
+    TestNode node = joinIdle();
+    node.startSync();
+    return node;
+  }
+
+  /** A node that leaves copying to others. */
+  TestNode joinIdle() throws Exception {
+    TestNode node;
+    synchronized (this) {
+      node = new TestNode(this, freeSlot(), disks);
+      everybody.add(node);
+    }
+    NodeLock.Ticket ticket = token.acquire(node);
+    boolean joined = false;
+    try {
+      node.joining = true;
+      node.assemble();
+      synchronized (this) {
+        if (view.isEmpty()) {
+          takeovers.clear();
+          windows.clear();
+        }
+        windows.forEach(node.control()::suspend);
+        view.put(node.slot(), node);
+      }
+      joined = true;
+    } finally {
+      node.joining = false;
+      if (joined || !node.isDead()) {
+        token.release(ticket);
+      }
+    }
+    return node;
+  }
+
+  private int freeSlot() {
+    Set<Integer> taken = new HashSet<>(takeovers);
+    everybody.forEach(node -> taken.add(node.slot()));
+    taken.addAll(view.keySet());
+    for (int slot = 0; slot < SLOTS; slot++) {
+      if (!taken.contains(slot)) {
+        return slot;
+      }
+    }
+    throw new IllegalStateException("no slot is free: " + taken);
+  }
+
+  /** A clean leave; bits that are left are taken over by who stays. */
+  void leave(TestNode node) throws IOException {
+    node.leaving = true;
+    node.close();
+    boolean dirty = node.array().bitmap().dirtyChunks() > 0;
+    synchronized (this) {
+      if (view.remove(node.slot()) == null) {
+        return;
+      }
+      everybody.remove(node);
+      if (dirty) {
+        takeovers.add(node.slot());
+        deaths++;
+      }
+    }
+    if (dirty) {
+      adopt(node.slot());
+    }
+  }
+
+  // ---- what the port asks
+
+  synchronized Set<Integer> otherSlots(TestNode node) {
+    Set<Integer> others = new TreeSet<>(view.keySet());
+    others.remove(node.slot());
+    return others;
+  }
+
+  synchronized long deaths() {
+    return takeovers.isEmpty() ? deaths : -1 - deaths;
+  }
+
+  private synchronized List<TestNode> others(TestNode node) {
+    return view.values().stream().filter(other -> other != node).toList();
+  }
+
+  void transact(TestNode sender, ClusterPort.SetChange change) throws IOException {
+    NodeLock.Ticket ticket = null;
+    try {
+      if (!sender.joining) {
+        ticket = token.acquire(sender);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while waiting for the token");
+    }
+    try {
+      if (!change.isDone()) {
+        everywhere(sender, change);
+      }
+    } finally {
+      if (ticket != null && !sender.isDead()) {
+        token.release(ticket);
+      }
+    }
+  }
+
+  private void everywhere(TestNode sender, ClusterPort.SetChange change) throws IOException {
+    Set<TestNode> held = new HashSet<>();
+    change.hold();
+    try {
+      step(sender, "held itself");
+      Set<Integer> failing = change.failing();
+      Set<Integer> further = new HashSet<>();
+      for (TestNode other : others(sender)) {
+        held.add(other);
+        further.addAll(hold(other, failing));
+        step(sender, "held " + held.size());
+      }
+      if (!further.isEmpty()) {
+        change.alsoFailing(further);
+      }
+      ClusterPort.Committed committed = commit(sender, change);
+      step(sender, "committed");
+      int settled = 0;
+      for (TestNode other : List.copyOf(held)) {
+        settle(other, committed.events());
+        step(sender, "settled " + ++settled);
+      }
+      int resumed = 0;
+      for (TestNode other : List.copyOf(held)) {
+        held.remove(other);
+        other.control().resume();
+        step(sender, "resumed " + ++resumed);
+      }
+    } finally {
+      if (sender.isDead()) {
+        synchronized (this) {
+          heldByDead.put(sender, held);
+        }
+      } else {
+        held.forEach(other -> other.control().resume());
+      }
+      change.resume();
+    }
+  }
+
+  private void step(TestNode sender, String step) throws IOException {
+    steps.at(sender, step);
+    if (sender.isDead()) {
+      throw new IOException(sender + " died when it had " + step);
+    }
+  }
+
+  private static ClusterPort.Committed commit(TestNode sender, ClusterPort.SetChange change)
+      throws IOException {
+    try {
+      return change.commit();
+    } catch (IOException e) {
+      sender.die("its change failed: " + e.getMessage());
+      throw e;
+    }
+  }
+
+  private Set<Integer> hold(TestNode other, Set<Integer> failing) {
+    if (other.isDead()) {
+      notice(other);
+    }
+    return other.control().hold(failing);
+  }
+
+  private static void settle(TestNode other, long events) {
+    if (other.isDead()) {
+      return;
+    }
+    try {
+      other.control().settle(events);
+    } catch (IOException e) {
+      other.die("it cannot follow: " + e.getMessage());
+    }
+  }
+
+  NodeLock.Ticket beginResync(TestNode node, boolean repair)
+      throws IOException, InterruptedException {
+    resyncsBegun.incrementAndGet();
+    return resync.acquire(node, repair);
+  }
+
+  void announce(TestNode node, List<SectorRange> asked) throws IOException {
+    NodeLock.Ticket ticket;
+    try {
+      ticket = token.acquire(node);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while announcing a window");
+    }
+    try {
+      List<SectorRange> wide =
+          asked.stream()
+              .map(range ->
+                  new SectorRange(
+                      Math.max(0, range.start() - WIDENED_SECTORS), range.end() + WIDENED_SECTORS))
+              .toList();
+      synchronized (this) {
+        windows.put(node.slot(), wide);
+      }
+      for (TestNode other : others(node)) {
+        other.control().suspend(node.slot(), wide);
+      }
+    } finally {
+      if (!node.isDead()) {
+        token.release(ticket);
+      }
+    }
+  }
+
+  // ---- death
+
+  void died() {
+    token.look();
+    resync.look();
+  }
+
+  /** Dies and is buried. */
+  void kill(TestNode node) throws IOException {
+    node.die("killed");
+    bury(node);
+  }
+
+  /** Its lease is surely over: nothing of it is on its way to a disk any more. */
+  void notice(TestNode dead) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(20))
+        .pollInterval(Duration.ofMillis(1))
+        .until(() -> dead.inFlight.get() == 0);
+    synchronized (this) {
+      if (everybody.remove(dead)) {
+        takeovers.add(dead.slot());
+        deaths++;
+      }
+    }
+  }
+
+  /** What survivors do when a node is gone: put in order what it began, and take its slot over. */
+  void bury(TestNode dead) throws IOException {
+    notice(dead);
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(20))
+        .pollInterval(Duration.ofMillis(1))
+        .until(() -> dead.calling.get() == 0);
+    Set<TestNode> held;
+    synchronized (this) {
+      view.remove(dead.slot(), dead);
+      held = heldByDead.remove(dead);
+    }
+    if (held != null) {
+      agree(held);
+    }
+    token.forget(dead);
+    resync.forget(dead);
+    adopt(dead.slot());
+    try {
+      dead.close();
+    } catch (IOException e) {
+      // it is dead
+    }
+  }
+
+  private void agree(Set<TestNode> held) throws IOException {
+    List<TestNode> survivors = nodes().stream().filter(node -> !node.isDead()).toList();
+    for (TestNode node : survivors) {
+      if (!held.contains(node)) {
+        node.control().hold(Set.of());
+      }
+    }
+    ClusterPort.Committed agreed = null;
+    for (TestNode node : survivors) {
+      try {
+        if (agreed == null) {
+          agreed = node.control().agree();
+        } else {
+          settle(node, agreed.events());
+        }
+      } catch (IOException e) {
+        node.die("it cannot agree: " + e.getMessage());
+      }
+    }
+    survivors.forEach(node -> node.control().resume());
+  }
+
+  private void adopt(int slot) throws IOException {
+    for (TestNode node : nodes()) {
+      if (node.isDead()) {
+        continue;
+      }
+      try {
+        node.control().adopt(slot);
+        free(node, slot);
+        return;
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      } catch (IOException e) {
+        if (!node.isDead()) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private void free(TestNode adopter, int slot) throws IOException, InterruptedException {
+    NodeLock.Ticket ticket = token.acquire(adopter);
+    List<TestNode> all;
+    synchronized (this) {
+      windows.remove(slot);
+      takeovers.remove(slot);
+      all = nodes();
+    }
+    all.forEach(node -> node.control().suspend(slot, List.of()));
+    token.release(ticket);
+  }
+
+  // ---- what is on the disks
+
+  SlotImage slot(int disk, int slot) throws IOException {
+    Candidate candidate = Candidate.read(disks.get(disk));
+    return candidate.metadata().readSlot(disks.get(disk), slot);
+  }
+
+  Superblock superblock(int disk) throws IOException {
+    return ArrayRig.superblock(disks.get(disk));
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (TestNode node : nodes()) {
+      if (!node.isDead()) {
+        node.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,74 @@
+package io.mirrorctl.dlm.cluster;
+
+import static io.mirrorctl.dlm.cluster.ClusterRig.CHUNK;
+import static io.mirrorctl.dlm.cluster.ClusterRig.PATIENCE;
+import static io.mirrorctl.dlm.cluster.ClusterRig.bytes;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.dlm.member.Heartbeat;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Nodes whose servers are away (decision D4). */
+class LostServersTest {
+  @TempDir private Path directory;
+
+  @Test
+  void ioStopsAtTheEndOfTheLeaseAndGoesOnWithTheServers() throws Exception {
+    try (var rig = ClusterRig.start(directory, 4)) {
+      rig.heartbeat(Heartbeat.DEFAULT); // three seconds from the end of the lease to the session's
+      ClusterRig.Node first = rig.node(1);
+      ClusterRig.Node second = rig.node(2);
+      rig.stopServers();
+      first.write(0, 1, 4096); // the lease lasts a while
+      await().atMost(PATIENCE).until(() -> !first.node().membership().lease().isValid());
+      var held = CompletableFuture.runAsync(() -> write(first));
+      assertThatThrownBy(() -> held.get(300, TimeUnit.MILLISECONDS))
+          .isInstanceOf(TimeoutException.class);
+      assertThat(rig.onMembers(CHUNK, 4096)).isEqualTo(bytes(0, 4096));
+      rig.startServers();
+      held.get(60, TimeUnit.SECONDS);
+      assertThat(second.read(CHUNK, 4096)).isEqualTo(bytes(2, 4096));
+      assertThat(first.halts()).isEmpty();
+      assertThat(second.halts()).isEmpty();
+    }
+  }
+
+  private static void write(ClusterRig.Node node) {
+    try {
+      node.write(CHUNK, 2, 4096);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aLostSessionFailsWhatWaitsAndTheNodeCanJoinAgain() throws Exception {
+    try (var rig = ClusterRig.start(directory, 4)) {
+      ClusterRig.Node first = rig.node(1);
+      ClusterRig.Node second = rig.node(2);
+      second.write(0, 1, 4096);
+      rig.expire(second);
+      await().atMost(PATIENCE).until(() -> !second.halts().isEmpty());
+      assertThatThrownBy(() -> second.write(0, 3, 4096)).isInstanceOf(DeviceException.class);
+      second.die();
+      ClusterRig.Node again = rig.node(2);
+      assertThat(again.read(0, 4096)).isEqualTo(bytes(1, 4096));
+      again.write(0, 4, 4096);
+      assertThat(first.read(0, 4096)).isEqualTo(bytes(4, 4096));
+      first.awaitMembers(first, again);
+      first.awaitQuiet();
+      again.awaitQuiet();
+      assertThat(rig.onMembers(0, 4096)).isEqualTo(bytes(4, 4096));
+    }
+  }
+}
