@@ -5,6 +5,7 @@ import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.member.FenceAgent;
 import io.mirrorctl.dlm.store.Store;
+import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
 import java.io.IOException;
@@ -61,12 +62,25 @@ final class Arrival {
       try (Store store = connecting.get()) {
         return new NumberClaim(store, config.node(), config.number()).run();
       } catch (ExecutionException e) {
-        throw new IOException(e.getCause().getMessage(), e.getCause());
+        String advice = e.getCause() instanceof StoreException why ? advice(why.kind()) : "";
+        throw new IOException(e.getCause().getMessage() + advice, e.getCause());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw (IOException) new InterruptedIOException("interrupted").initCause(e);
       }
     }
+  }
+
+  private static String advice(StoreException.Kind kind) {
+    return switch (kind) {
+      case UNREACHABLE -> "; check the address, and that ZooKeeper runs there";
+      case NO_QUORUM -> "; a majority of its servers has to run";
+      case USER_REFUSED -> "; check --zookeeper-user";
+      case FOREIGN_ROOT -> "; choose another name for --cluster, or remove what is there";
+      case OTHER_FORMAT -> "; run the same release on all nodes";
+      case TLS_REFUSED -> "; check --zookeeper-tls-ca and --zookeeper-tls-key";
+      case FILE_UNUSABLE, OUTCOME_UNKNOWN, SESSION_LOST, OTHER -> "";
+    };
   }
 
   private ZooKeeperOptions session() {

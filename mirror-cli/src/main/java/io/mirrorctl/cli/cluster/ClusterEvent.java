@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.cluster;
 
+import io.mirrorctl.dlm.cluster.LateWrite;
 import java.util.Optional;
 
 /**
@@ -31,6 +32,15 @@ public record ClusterEvent(String name, Optional<String> node, String message, b
 
   static ClusterEvent halted(String node, String reason) {
     return new ClusterEvent("halted", Optional.of(node), reason, true);
+  }
+
+  static ClusterEvent lateWrite(String node, LateWrite write) {
+    return new ClusterEvent(
+        "late-write",
+        Optional.of(node),
+        "a write to %s, sectors %s, came back after the end of the lease: others may have written there since"
+            .formatted(write.device(), write.range()),
+        true);
   }
 
   static ClusterEvent rejoined(String node, String how) {

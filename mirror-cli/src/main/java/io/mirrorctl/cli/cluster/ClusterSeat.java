@@ -202,6 +202,7 @@ public final class ClusterSeat implements Closeable {
       place = new Place.Out(reason);
       tell(ClusterEvent.halted(config.node(), reason));
       tenant.halted(reason);
+      node.lateWrites().forEach(write -> tell(ClusterEvent.lateWrite(config.node(), write)));
       node.close();
       on = comeBack(tenant);
     }
@@ -215,9 +216,10 @@ public final class ClusterSeat implements Closeable {
       try {
         names.learn(arrival().claim(closing::isDone).numbers());
         back = join(closing::isDone);
-      } catch (InterruptedIOException e) {
-        return false;
       } catch (IOException e) {
+        if (closing.isDone()) {
+          return false;
+        }
         LOG.warn("{}", notIn(e.getMessage()));
         continue;
       }
@@ -374,21 +376,30 @@ public final class ClusterSeat implements Closeable {
     keeper.join();
     LeaveLimit running = limit;
     try {
-      if (place instanceof Place.In(ClusterNode node, Life life)) {
-        place = new Place.Left();
+      if (giveUp() instanceof Place.In(ClusterNode node, Life life)) {
         if (life.halted().isDone()) {
           node.close();
         } else {
           node.leave();
           tell(ClusterEvent.left(config.node()));
         }
-      } else {
-        place = new Place.Left();
       }
     } finally {
       if (running != null) {
         running.close();
       }
+    }
+  }
+
+  /** Only one of those who want to leave does. */
+  private Place giveUp() {
+    lock.lock();
+    try {
+      Place was = place;
+      place = new Place.Left();
+      return was;
+    } finally {
+      lock.unlock();
     }
   }
 

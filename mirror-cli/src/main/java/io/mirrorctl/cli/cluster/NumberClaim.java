@@ -32,8 +32,7 @@ final class NumberClaim {
   Claimed run() throws IOException {
     while (true) {
       Optional<Entry> entry = Answers.await(store.read(NodeNumbers.PATH), WHAT);
-      NodeNumbers known =
-          entry.isPresent() ? NodeNumbers.decode(entry.get().data()) : NodeNumbers.NONE;
+      NodeNumbers known = entry.isPresent() ? decode(entry.get()) : NodeNumbers.NONE;
       Optional<Integer> own = known.numberOf(name);
       if (own.isPresent()) {
         if (wanted.isPresent() && wanted.getAsInt() != own.get()) {
@@ -59,6 +58,14 @@ final class NumberClaim {
         }
         // what became of it is read
       }
+    }
+  }
+
+  private static NodeNumbers decode(Entry entry) throws IOException {
+    try {
+      return NodeNumbers.decode(entry.data());
+    } catch (IllegalArgumentException e) {
+      throw new IOException("the names of the nodes cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -227,6 +227,8 @@ final class NodeArrays implements ClusterSeat.Tenant {
       array.stop();
     } catch (IOException e) {
       LOG.log(Level.INFO, "{0}: {1}", array.name(), e.getMessage());
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "stopping " + array.name() + " failed by a bug", e);
     }
     waiting.put(array.name(), gone);
     running.remove(array.name());
@@ -258,7 +260,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
         try {
           start(gone.request());
           waiting.remove(gone.request().array());
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
           LOG.log(
               Level.WARNING,
               "{0} is not back in use yet: {1}",
