@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
@@ -48,6 +49,32 @@ class LostServersTest {
       node.write(CHUNK, 2, 4096);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aWriteThatCameBackAfterTheEndOfTheLeaseIsNeverAcknowledgedWithoutTheSession()
+      throws Exception {
+    try (var rig = ClusterRig.start(directory, 4)) {
+      ClusterRig.Node node = rig.node(1);
+      var leaseOver = new CountDownLatch(1);
+      node.member(0)
+          .hook((_, _) -> {
+            try {
+              leaseOver.await();
+            } catch (InterruptedException e) {
+              throw new IOException(e);
+            }
+          });
+      var write = CompletableFuture.runAsync(() -> write(node));
+      rig.stopServers();
+      await().atMost(PATIENCE).until(() -> !node.node().membership().lease().isValid());
+      leaseOver.countDown();
+      assertThatThrownBy(() -> write.get(60, TimeUnit.SECONDS))
+          .hasRootCauseInstanceOf(DeviceException.class);
+      assertThat(node.halts()).hasSize(1);
+      assertThat(node.node().lateWrites()).isNotEmpty();
+      rig.startServers();
     }
   }
 
