@@ -8,9 +8,9 @@ import java.util.Set;
 /**
  * What the cluster asks of an array on this node, mostly because another node said so.
  *
- * <p>Threading: {@link #holdIo}, {@link #resumeIo} and {@link #halt} from any thread at any time;
- * the others one at a time, in the order in which the messages came that ask for them. All may
- * block; all but {@link #adopt} on this node's own I/O only.
+ * <p>Threading: {@link #halt} from any thread at any time; the others one at a time, in the order
+ * in which the messages came that ask for them. All may block; all but {@link #adopt} on this
+ * node's own I/O only.
  */
 public interface ArrayControl {
 
@@ -53,12 +53,6 @@ public interface ArrayControl {
    * beside the others, and waits while a change of the members is under way.
    */
   void adopt(int slot) throws IOException;
-
-  /** Holds all member I/O for the cluster's sake; returns when none is in flight. Nests. */
-  void holdIo();
-
-  /** Ends one {@link #holdIo}. */
-  void resumeIo();
 
   /**
    * This node's part in the array is over: requests in flight and to come fail, nothing more is

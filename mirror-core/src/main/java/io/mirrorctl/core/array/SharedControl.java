@@ -102,16 +102,6 @@ final class SharedControl implements ArrayControl {
   }
 
   @Override
-  public void holdIo() {
-    gate.hold();
-  }
-
-  @Override
-  public void resumeIo() {
-    gate.resume();
-  }
-
-  @Override
   public void halt(String reason) {
     gate.fail(reason);
     suspended.fail(reason);

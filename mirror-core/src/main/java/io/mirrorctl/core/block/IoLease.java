@@ -16,6 +16,17 @@ public interface IoLease {
   void await() throws DeviceException;
 
   /**
+   * A request is about to be submitted: as {@link #await}, and counted until {@link #returned}, so that
+   * somebody can wait until none is under way.
+   */
+  default void submit() throws DeviceException {
+    await();
+  }
+
+  /** A request that {@link #submit} let through has returned. */
+  default void returned() {}
+
+  /**
    * A write came back when the lease was over for good, so it may have taken effect when others did
    * not expect it any more.
    */

@@ -49,8 +49,12 @@ public final class LeasedDevice implements VolatileDevice {
 
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
-    lease.await();
-    device.read(offset, into);
+    lease.submit();
+    try {
+      device.read(offset, into);
+    } finally {
+      lease.returned();
+    }
     lease.await();
   }
 
@@ -62,8 +66,12 @@ public final class LeasedDevice implements VolatileDevice {
 
   @Override
   public void flush() throws IOException {
-    lease.await();
-    device.flush();
+    lease.submit();
+    try {
+      device.flush();
+    } finally {
+      lease.returned();
+    }
     lease.await();
   }
 
@@ -79,8 +87,13 @@ public final class LeasedDevice implements VolatileDevice {
 
   @Override
   public List<Extent> extents(long offset, long length) throws IOException {
-    lease.await();
-    List<Extent> extents = device.extents(offset, length);
+    lease.submit();
+    List<Extent> extents;
+    try {
+      extents = device.extents(offset, length);
+    } finally {
+      lease.returned();
+    }
     lease.await();
     return extents;
   }
@@ -97,10 +110,11 @@ public final class LeasedDevice implements VolatileDevice {
   }
 
   private void changing(long offset, long length, Change change) throws IOException {
-    lease.await();
+    lease.submit();
     try {
       change.run();
     } finally {
+      lease.returned();
       afterChange(offset, length);
     }
   }

@@ -38,7 +38,7 @@ final class ArrayJoin {
   private static final String READ_POLICY = "clustered-1";
 
   /** As long as a member's time-out and five seconds. */
-  private static final Duration ANSWER_LIMIT = Duration.ofSeconds(35);
+  static final Duration ANSWER_LIMIT = Duration.ofSeconds(35);
 
   private static final SectorRange EVERYTHING = new SectorRange(0, Long.MAX_VALUE);
 
@@ -215,7 +215,7 @@ final class ArrayJoin {
     var slots = new Slots(lockspace);
     slots.takeOwn();
     var token = new Token(channel.channel(), slots);
-    var changes = new Changes(token, inbox, node::halt);
+    var changes = new Changes(token, inbox, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel(), node.env());
     var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, node.env());
@@ -236,7 +236,8 @@ final class ArrayJoin {
               new ClusterArray.Parts(
                   mirror, control, port, sync, channel, slots, token, changes, turns, takeover,
                   inbox),
-              node.env());
+              node.env(),
+              node::halt);
       node.add(array);
     }
     array.sync().start();

@@ -1,6 +1,5 @@
 package io.mirrorctl.dlm.cluster;
 
-import com.google.common.util.concurrent.MoreExecutors;
 import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.array.ClusterPort;
@@ -12,9 +11,12 @@ import io.mirrorctl.dlm.lock.LeaveOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +31,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class ClusterArray implements Mirror {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterArray.class);
+
+  /** What keeps a node from stopping longer than that makes it leave as one that died. */
+  private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
 
   /** What an array is made of; see {@link ArrayJoin}. */
   record Parts(
@@ -47,16 +52,19 @@ public final class ClusterArray implements Mirror {
   private final Parts parts;
   private final ClientDevice device;
   private final Env env;
-  private final Executor holds;
+  private final Consumer<String> halt;
   private Runnable onStop = () -> {};
   private boolean stopped;
   private volatile Optional<String> halted = Optional.empty();
 
-  ClusterArray(Parts parts, Env env) {
+  /**
+   * @param halt ends the node's part in the cluster at once
+   */
+  ClusterArray(Parts parts, Env env, Consumer<String> halt) {
     this.parts = parts;
     this.env = env;
+    this.halt = halt;
     this.device = new ClientDevice(parts.array().device());
-    this.holds = MoreExecutors.newSequentialExecutor(env.io());
   }
 
   /** The name under which this node knows the array. */
@@ -107,9 +115,18 @@ public final class ClusterArray implements Mirror {
       return;
     }
     stopped = true;
+    Future<?> limit =
+        env.timer()
+            .schedule(
+                () ->
+                    halt.accept(
+                        name() + " could not be stopped in " + STOP_LIMIT.toSeconds() + " s"),
+                STOP_LIMIT.toMillis(),
+                TimeUnit.MILLISECONDS);
     try {
       leave();
     } finally {
+      limit.cancel(false);
       parts.inbox().close();
       onStop.run();
     }
@@ -127,15 +144,18 @@ public final class ClusterArray implements Mirror {
     parts.sync().close();
     parts.takeover().stop(); // bits that came in now would be left out below
     IOException failure;
+    boolean clean;
     try (Token.Held held = parts.token().take()) {
       parts.changes().settleIfInterrupted(held);
       failure = closeArray();
+      clean = failure == null && parts.array().status().dirtyChunks() == 0;
       parts.inbox().close();
-      parts.slots().tell(SlotBlock.EMPTY);
+      if (clean) { // else the slot counts as in use until it waits for its takeover
+        parts.slots().tell(SlotBlock.EMPTY);
+      }
     } finally {
       var _ = closeArray(); // if the token could not be had
     }
-    boolean clean = failure == null && parts.array().status().dirtyChunks() == 0;
     Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
     LeaveOutcome outcome =
         Await.done(
@@ -169,22 +189,13 @@ public final class ClusterArray implements Mirror {
     onStop = task;
   }
 
-  /** No member I/O begins from now on; complete when none is in flight. */
-  CompletableFuture<Void> holdIo() {
-    return CompletableFuture.runAsync(() -> parts.control().holdIo(), holds);
-  }
-
-  CompletableFuture<Void> resumeIo() {
-    return CompletableFuture.runAsync(() -> parts.control().resumeIo(), holds);
-  }
-
   /** All I/O fails from now on. */
   void halt(String reason) {
     if (halted.isEmpty()) {
       halted = Optional.of(reason);
     }
     parts.control().halt(reason);
-    parts.inbox().close();
+    parts.inbox().halt();
     parts.turns().stop();
   }
 

@@ -71,7 +71,6 @@ public final class ClusterNode implements AutoCloseable {
   /** What follows is guarded by the list. */
   private final List<ClusterArray> arrays = new ArrayList<>();
 
-  private boolean held;
   private Optional<String> ended = Optional.empty();
 
   private ClusterNode(
@@ -218,20 +217,15 @@ public final class ClusterNode implements AutoCloseable {
     return new Lockspace.Node(membership.store(), loop, env, membership.standing());
   }
 
-  /** From now on the array is held, resumed and halted with the node. */
+  /** From now on the array is halted with the node. */
   void add(ClusterArray array) throws IOException {
     array.onStop(() -> remove(array));
-    CompletableFuture<Void> holding = CompletableFuture.completedFuture(null);
     synchronized (arrays) {
       if (ended.isPresent()) {
         throw new IOException(ended.get());
       }
       arrays.add(array);
-      if (held) {
-        holding = array.holdIo();
-      }
     }
-    Await.done(holding, "holding the I/O of " + array.name());
   }
 
   private void remove(ClusterArray array) {
@@ -280,27 +274,21 @@ public final class ClusterNode implements AutoCloseable {
     @Override
     public CompletionStage<Void> holdIo(HoldCause cause) {
       listener.ioHeld(Optional.of(cause));
-      synchronized (arrays) {
-        held = true;
-        return all(arrays, ClusterArray::holdIo);
-      }
+      return gate.hold();
     }
 
     @Override
     public CompletionStage<Void> resumeIo() {
-      gate.wake();
+      gate.resume();
       listener.ioHeld(Optional.empty());
-      synchronized (arrays) {
-        held = false;
-        return all(arrays, ClusterArray::resumeIo);
-      }
+      return CompletableFuture.completedFuture(null);
     }
 
     @Override
     public CompletionStage<Void> halted(HaltCode code, String text) {
       List<ClusterArray> all = end(text);
       listener.halted(text);
-      return all(all, ClusterArray::ended);
+      return all(all, ClusterArray::ended).thenCombine(gate.drained(), (_, _) -> null);
     }
   }
 }

@@ -31,6 +31,9 @@ final class Inbox implements MessageListener {
   private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
 
+  /** This node is no member any more: it answers nothing, as its I/O may still be under way. */
+  private volatile boolean halted;
+
   /** Holds of other nodes that no resume has ended; touched in the sequence or under the token. */
   private int holds;
 
@@ -52,6 +55,11 @@ final class Inbox implements MessageListener {
     control = Optional.empty();
   }
 
+  void halt() {
+    halted = true;
+    close();
+  }
+
   /** What asks things of the array, while it is open. */
   Optional<ArrayControl> control() {
     return control;
@@ -71,9 +79,18 @@ final class Inbox implements MessageListener {
 
   @Override
   public CompletableFuture<Answer> receive(Envelope envelope) {
-    return CompletableFuture.supplyAsync(
-        () -> control.<Answer>map(c -> apply(c, envelope)).orElseGet(Answer.Accepted::new),
-        sequence);
+    var answer = new CompletableFuture<Answer>();
+    sequence.execute(() -> {
+      try {
+        Answer given = control.<Answer>map(c -> apply(c, envelope)).orElseGet(Answer.Accepted::new);
+        if (!halted) {
+          answer.complete(given);
+        }
+      } catch (RuntimeException | Error e) {
+        answer.completeExceptionally(e);
+      }
+    });
+    return answer;
   }
 
   private Answer apply(ArrayControl array, Envelope envelope) {

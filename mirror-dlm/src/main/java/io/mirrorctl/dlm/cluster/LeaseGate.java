@@ -6,7 +6,9 @@ import io.mirrorctl.core.block.IoLease;
 import io.mirrorctl.core.block.SectorRange;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -31,6 +33,14 @@ final class LeaseGate implements IoLease {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final List<LateWrite> late = new ArrayList<>();
+
+  /** Requests of all arrays that were submitted and have not returned. */
+  private final AtomicInteger underWay = new AtomicInteger();
+
+  /** Completed and dropped by whoever finds that nothing is under way; guarded by the lock. */
+  private final List<CompletableFuture<Void>> drained = new ArrayList<>();
+
+  private volatile boolean held;
   private volatile String ended;
 
   /**
@@ -48,13 +58,82 @@ final class LeaseGate implements IoLease {
     }
   }
 
+  @Override
+  public void submit() throws DeviceException {
+    underWay.incrementAndGet();
+    while (held || ended != null || !isValid.getAsBoolean()) {
+      returned(); // nobody waits with a request counted
+      awaitOpen();
+      underWay.incrementAndGet();
+    }
+  }
+
+  @Override
+  public void returned() {
+    if (underWay.decrementAndGet() == 0 && (held || ended != null)) {
+      tellDrained();
+    }
+  }
+
+  /** No request is submitted until {@link #resume}; complete when none is under way. */
+  CompletableFuture<Void> hold() {
+    held = true;
+    return drained();
+  }
+
+  /** Requests are submitted again, if the lease is valid. */
+  void resume() {
+    lock.lock();
+    try {
+      held = false;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** After {@link #hold} or {@link #end(String)}; complete when no request is under way. */
+  CompletableFuture<Void> drained() {
+    var result = new CompletableFuture<Void>();
+    lock.lock();
+    try {
+      drained.add(result);
+    } finally {
+      lock.unlock();
+    }
+    if (underWay.get() == 0) {
+      tellDrained();
+    }
+    return result;
+  }
+
+  private void tellDrained() {
+    List<CompletableFuture<Void>> all;
+    lock.lock();
+    try {
+      all = List.copyOf(drained);
+      drained.clear();
+    } finally {
+      lock.unlock();
+    }
+    all.forEach(result -> result.complete(null));
+  }
+
+  private void awaitOpen() throws DeviceException {
+    awaitUntil(() -> !held && isValid.getAsBoolean());
+  }
+
   private void awaitRenewal() throws DeviceException {
+    awaitUntil(isValid);
+  }
+
+  private void awaitUntil(BooleanSupplier open) throws DeviceException {
     boolean interrupted = false;
     lock.lock();
     try {
       while (true) {
         checkNotEnded();
-        if (isValid.getAsBoolean()) {
+        if (open.getAsBoolean()) {
           return;
         }
         try {
@@ -75,16 +154,6 @@ final class LeaseGate implements IoLease {
     String reason = ended;
     if (reason != null) {
       throw new DeviceException(IoFailure.CLOSED, "the node left the cluster: " + reason);
-    }
-  }
-
-  /** Looks at the lease again. */
-  void wake() {
-    lock.lock();
-    try {
-      changed.signalAll();
-    } finally {
-      lock.unlock();
     }
   }
 

@@ -157,7 +157,7 @@ final class HeldLock implements Lock {
    * one holder, so that a change wakes no herd.
    */
   private void restWatch() {
-    if (blocking.isEmpty() && !isWriting()) {
+    if (blocking.isEmpty() && !isWriting() && !waits()) {
       watching.drop();
     }
   }
@@ -220,14 +220,17 @@ final class HeldLock implements Lock {
   }
 
   private boolean isCurious() {
-    boolean waits = run.isPresent() && run.get().waitsFor(this);
     boolean mayBlock =
         blocking.isPresent()
             && granted.isPresent()
             && granted.get() != LockMode.NL
             && told.filter(LockMode.EX::equals).isEmpty();
     boolean mayBeWaitedFor = blocking.isEmpty() && isWriting() && watching.isWanted();
-    return waits || mayBlock || mayBeWaitedFor;
+    return waits() || mayBlock || mayBeWaitedFor;
+  }
+
+  private boolean waits() {
+    return run.isPresent() && run.get().waitsFor(this);
   }
 
   /** The connection is back; what happened meanwhile was not told. */

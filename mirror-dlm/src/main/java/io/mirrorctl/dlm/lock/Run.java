@@ -201,8 +201,13 @@ final class Run {
   }
 
   private void settle(Attempt attempt) {
-    queued = queued && attempt.last() == GrantQueue.Outcome.NOT_QUEUED;
-    attempt.grants().forEach(this::granted);
+    queued =
+        switch (attempt.last()) {
+          case QUEUED -> true;
+          case NOT_QUEUED -> queued;
+          default -> false;
+        };
+    granted(attempt.grants());
     switch (attempt.last()) {
       case GRANTED -> {
         if (next == works.size()) {
@@ -215,8 +220,7 @@ final class Run {
       case DEADLOCK -> end(new LockOutcome.Deadlock());
       case CANCELLED -> end(new LockOutcome.Cancelled());
       case RELEASED -> end(new LockOutcome.Released());
-      case QUEUED -> queued = true;
-      case NOT_QUEUED -> {}
+      case QUEUED, NOT_QUEUED -> {}
     }
     if (abandoned.isPresent()) {
       end(abandoned.get());
@@ -229,10 +233,14 @@ final class Run {
     }
   }
 
-  private void granted(Grant grant) {
-    works.get(next).lock().holds(grant.mode());
-    grants.add(grant);
-    next++;
+  /** A lock that was granted a mode may wait for the next one already, and then keeps its watch. */
+  private void granted(List<Grant> now) {
+    int first = next;
+    next += now.size();
+    grants.addAll(now);
+    for (int i = 0; i < now.size(); i++) {
+      works.get(first + i).lock().holds(now.get(i).mode());
+    }
   }
 
   /** The record of a lock is known anew: was its request granted? */
@@ -247,7 +255,7 @@ final class Run {
               .formatted(member.owner(), lock.resource()));
     } else if (entry.get().state() instanceof State.Granted) {
       queued = false;
-      granted(Attempt.grant(lock.record().content(), lock.record().version(), member));
+      granted(List.of(Attempt.grant(lock.record().content(), lock.record().version(), member)));
       if (next == works.size()) {
         end(new LockOutcome.Granted(grants.getLast()));
       } else if (cancel.isPresent()) {

@@ -157,22 +157,24 @@ final class Sending {
     asks = true;
     state.run(
         List.of(
+            // conversions go before new requests: those of members that never stop sending, too
+            Ask.token(LockMode.NL),
             Ask.token(LockMode.EX),
             Ask.message(LockMode.NL),
             Ask.of(exchange.ownAck(), LockMode.CR)),
         ran -> {
           asks = false;
-          if (ran.grants().isEmpty()) {
+          if (ran.grants().size() < 2) {
             drop("cancelled");
             return;
           }
-          takeToken(ran.grants().getFirst());
+          takeToken(ran.grants().get(1));
           if (!ran.complete()) {
             release();
             return;
           }
           joined = true;
-          Bytes value = ran.grants().get(1).value().content();
+          Bytes value = ran.grants().get(2).value().content();
           state.applied(sequenceOf(value), new Answer.Accepted());
           inspect(value, false, true);
         });

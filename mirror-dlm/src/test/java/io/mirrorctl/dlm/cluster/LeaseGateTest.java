@@ -36,8 +36,49 @@ class LeaseGateTest {
     assertThatThrownBy(() -> waits.get(200, TimeUnit.MILLISECONDS))
         .isInstanceOf(TimeoutException.class);
     valid.set(true);
-    gate.wake();
+    gate.resume();
     assertThat(waits.get(60, TimeUnit.SECONDS)).isNotNull();
+  }
+
+  @Test
+  void aHoldIsCompleteWhenWhatWasSubmittedHasReturnedAndLetsNothingMoreThrough() throws Exception {
+    gate.submit();
+    gate.submit();
+    var held = gate.hold();
+    assertThat(held).isNotDone();
+    gate.returned();
+    assertThat(held).isNotDone();
+
+    var waits =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            gate.submit();
+            return true;
+          } catch (DeviceException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    gate.returned();
+    assertThat(held.get(60, TimeUnit.SECONDS)).isNull();
+    assertThat(gate.hold().get(60, TimeUnit.SECONDS)).isNull(); // whoever waits is not counted
+    assertThat(waits).isNotDone();
+
+    gate.resume();
+    assertThat(waits.get(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(gate.hold()).isNotDone();
+    gate.returned();
+  }
+
+  @Test
+  void theEndIsCompleteWhenWhatWasSubmittedHasReturned() throws Exception {
+    gate.submit();
+    gate.end("it was ejected");
+    var drained = gate.drained();
+    assertThat(drained).isNotDone();
+    gate.returned();
+    assertThat(drained.get(60, TimeUnit.SECONDS)).isNull();
+    assertThatThrownBy(gate::submit).isInstanceOf(DeviceException.class);
+    assertThat(gate.drained().get(60, TimeUnit.SECONDS)).isNull();
   }
 
   @Test

@@ -236,6 +236,24 @@ class LockspaceTest {
   }
 
   @Test
+  void aLockThatIsGrantedOneModeAndWaitsForTheNextInTheSameCommitIsServed() {
+    RigNode a = rig.member();
+    RigNode b = rig.member();
+    Lock theirs = b.lockspace.lock("token");
+    b.grant(theirs, EX);
+    Lock ours = a.lockspace.lock("token");
+    Lock other = a.lockspace.lock("message");
+    StoreCounts before = a.store.counts();
+    CompletableFuture<RunOutcome> run =
+        a.lockspace.run(List.of(Step.to(ours, NL), Step.to(other, PR), Step.to(ours, EX)));
+    rig.settle();
+    assertThat(run).isNotDone();
+    assertThat(since(a, before).commits()).isEqualTo(1);
+    b.grant(theirs, NL);
+    assertThat(rig.await(run).grants()).extracting(Grant::mode).containsExactly(NL, PR, EX);
+  }
+
+  @Test
   void aLongRunIsSeveralCommits() {
     RigNode a = rig.member();
     RigNode b = rig.member();

@@ -15,6 +15,7 @@ import io.mirrorctl.dlm.message.Delivery.Refused;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 /** What a channel does when nothing unforeseen happens but a refusal. */
@@ -93,6 +94,27 @@ abstract class BroadcastContract {
     for (var node : nodes) {
       assertThat(node.applied).hasSize(15);
       assertThat(node.channel.sequence()).isEqualTo(20);
+    }
+  }
+
+  @Test
+  void whoJoinsIsNotKeptOutByMembersThatNeverStopSending() {
+    var talking = new AtomicBoolean(true);
+    for (var node : List.of(world.joined(), world.joined())) {
+      talk(node, talking);
+    }
+    var joiner = world.start();
+    Transaction transaction = world.done(joiner.join());
+    world.done(transaction.end());
+    talking.set(false);
+    world.settle();
+  }
+
+  private static void talk(World.Node node, AtomicBoolean talking) {
+    if (talking.get()) {
+      var _ =
+          node.send(new ChangeCapacity(1 + node.slot))
+              .thenRun(() -> node.process.loop().execute(() -> talk(node, talking)));
     }
   }
 
