@@ -28,6 +28,15 @@ final class MemberFiles {
 
   /** Makes sparse files and an array with an internal bitmap on them; all of them hold zeroes. */
   static List<Path> create(long bytes, Path... files) {
+    return create(BitmapKind.INTERNAL, bytes, files);
+  }
+
+  /** The same with a clustered bitmap of four slots. */
+  static List<Path> createShared(long bytes, Path... files) {
+    return create(BitmapKind.CLUSTERED, bytes, files);
+  }
+
+  private static List<Path> create(BitmapKind kind, long bytes, Path... files) {
     List<BlockDevice> devices = new ArrayList<>();
     try {
       for (Path file : files) {
@@ -42,9 +51,9 @@ final class MemberFiles {
                   devices,
                   List.of(),
                   List.of(),
-                  BitmapKind.INTERNAL,
-                  1,
-                  "",
+                  kind,
+                  kind == BitmapKind.CLUSTERED ? 4 : 1,
+                  kind == BitmapKind.CLUSTERED ? "c" : "",
                   CHUNK_BYTES,
                   0,
                   true,

@@ -183,14 +183,6 @@ class NodeIT {
   }
 
   @Test
-  void whatThisReleaseCannotDoIsSaid() {
-    var run = mirrorctl("node", "--name", "n", "--cluster", "c").runToAnyEnd();
-
-    assertThat(run.status()).isEqualTo(2);
-    assertThat(run.err()).contains("not yet in this release");
-  }
-
-  @Test
   void anAddressThatCannotBeHadIsNamed() {
     Path nowhere = directory.resolve("nowhere/nbd.sock");
     Path socket = directory.resolve("node.sock");

@@ -33,6 +33,11 @@ public final class LogSetup extends ContextAwareBase implements Configurator {
     Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
     root.setLevel(Level.toLevel(System.getProperty(LEVEL_PROPERTY), Level.WARN));
     root.addAppender(appender);
+    if (root.getLevel() == Level.WARN) {
+      // what they warn of, a lost connection for instance, is told by us in our own words
+      context.getLogger("org.apache.curator").setLevel(Level.ERROR);
+      context.getLogger("org.apache.zookeeper").setLevel(Level.ERROR);
+    }
     return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
   }
 }

@@ -9,7 +9,6 @@ import io.mirrorctl.core.block.FileDevice;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.resync.SyncThread;
-import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -24,7 +23,7 @@ import java.util.List;
  * io.mirrorctl.core.array.ArrayException} if it cannot be assembled; {@link IOException} from a
  * write means that nothing is known about it, from a read that no member could give the data.
  */
-public final class LocalMirror implements Closeable {
+public final class LocalMirror implements Mirror {
   private final MirrorArray array;
   private final SyncThread sync;
   private final BlockDevice device;
@@ -95,22 +94,21 @@ public final class LocalMirror implements Closeable {
     return device.sizeBytes();
   }
 
-  /** The array as a device, for example to export it; closing that does nothing. */
+  @Override
   public BlockDevice device() {
     return device;
   }
 
-  /** State and disk management. */
+  @Override
   public MirrorArray array() {
     return array;
   }
 
-  /** Resync, recovery and scrub. */
+  @Override
   public SyncThread sync() {
     return sync;
   }
 
-  /** Stops the array. What was not flushed is flushed. */
   @Override
   public void close() throws IOException {
     sync.close();

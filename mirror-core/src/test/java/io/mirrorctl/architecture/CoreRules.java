@@ -52,6 +52,8 @@ public final class CoreRules {
                     .resideInAPackage(core + ".")
                     .and()
                     .doNotHaveFullyQualifiedName(core + "LocalMirror")
+                    .and()
+                    .doNotHaveFullyQualifiedName(core + "Mirror")
                     .should()
                     .resideInAnyPackage(known)))
         .add(noCycles(root, "core"))

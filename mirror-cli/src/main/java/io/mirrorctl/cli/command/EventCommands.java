@@ -89,6 +89,7 @@ final class EventCommands implements AutoCloseable {
                 "MIRRORCTL_EVENT", event.event(),
                 "MIRRORCTL_ARRAY", event.array(),
                 "MIRRORCTL_DISK", event.disk().orElse(""),
+                "MIRRORCTL_NODE", event.node().orElse(""),
                 "MIRRORCTL_ACTION", event.action().orElse(""),
                 "MIRRORCTL_MESSAGE", event.message(),
                 "MIRRORCTL_SOCKET", socket.toString()));

@@ -23,7 +23,7 @@ final class MonitorCommand extends NodeSubcommand {
       paramLabel = "CMD",
       description = {
         "Run this shell command for each event, one after the other, with the event's name, the"
-            + " array and the disk behind it, and all of the event in MIRRORCTL_EVENT, _ARRAY, _DISK,"
+            + " array and the disk behind it, and all of the event in MIRRORCTL_EVENT, _ARRAY, _DISK, _NODE,"
             + " _ACTION, _TIME and _MESSAGE. A command that fails is told and ends nothing."
       })
   private Optional<String> exec;

@@ -19,12 +19,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
     name = "node",
     description =
-        "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=...")
+        "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=..., and in a cluster zookeeper=...")
 final class NodeCommand extends DiskSubcommand {
   @Option(names = "--name", paramLabel = "NAME", required = true, description = "The node's name.")
   private String name;
@@ -90,21 +91,14 @@ final class NodeCommand extends DiskSubcommand {
   @Option(
       names = "--force",
       description =
-          "Take clustered ones for this node alone; destroys data if another node has them.")
+          "Take clustered ones for this node alone, which belongs to no cluster; destroys data if"
+              + " another node has them.")
   private boolean force;
 
-  @Option(
-      names = {"--cluster", "--zookeeper"},
-      paramLabel = "NAME",
-      description = "Not in this release: nodes that share arrays.")
-  private Optional<String> cluster;
+  @Mixin private ClusterOptions cluster;
 
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    if (cluster.isPresent()) {
-      throw usage(
-          "nodes that share arrays are not yet in this release; leave --cluster and --zookeeper out for a local node");
-    }
     NodeConfig config = config();
     config.nbd().stream()
         .filter(address -> config.tls().mode() != NbdTls.Mode.REQUIRE && isOpenToOthers(address))
@@ -134,6 +128,7 @@ final class NodeCommand extends DiskSubcommand {
           nbd.stream().map(NbdAddress::parse).toList(),
           tls(),
           diskTls(),
+          cluster.config(name),
           assemble.stream().map(this::array).toList());
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());

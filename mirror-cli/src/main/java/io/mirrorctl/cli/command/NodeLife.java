@@ -2,19 +2,25 @@ package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.output.Console;
+import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.Failure;
 import java.io.IOException;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BooleanSupplier;
 
 /**
  * The node of this process, between its start and the signal that ends the process. A signal that
- * comes while the node starts lets it finish the array it is assembling, and stops it then.
+ * comes while the node starts lets it finish the array it is assembling, and stops it then; where
+ * that has to wait for other nodes it may be in vain, so it has a limit.
  */
 final class NodeLife {
+  private static final long LONGEST_START_SECONDS = 30;
+
   private final Console console;
   private final CompletableFuture<Node> node = new CompletableFuture<>();
   private volatile boolean ending;
@@ -56,8 +62,16 @@ final class NodeLife {
     ending = true;
     Node started;
     try {
-      started = node.join();
+      started = node.copy().orTimeout(LONGEST_START_SECONDS, TimeUnit.SECONDS).join();
     } catch (CancellationException | CompletionException e) {
+      if (e.getCause() instanceof TimeoutException) {
+        console.fail(
+            new Failure(
+                ExitCode.FAILED,
+                "the node was told to stop while it started, and did not within %d s; it ends as if it had been killed"
+                    .formatted(LONGEST_START_SECONDS)));
+        halt(1);
+      }
       if (!failed) {
         halt(0);
       }

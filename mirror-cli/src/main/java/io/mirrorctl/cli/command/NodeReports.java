@@ -1,7 +1,9 @@
 package io.mirrorctl.cli.command;
 
+import io.mirrorctl.cli.cluster.ClusterMembers;
 import io.mirrorctl.cli.daemon.ArrayDetail;
 import io.mirrorctl.cli.daemon.ArraySummary;
+import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.daemon.ScrubResult;
 import io.mirrorctl.cli.daemon.SyncState;
 import io.mirrorctl.cli.output.ByteProgress;
@@ -10,6 +12,7 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.Report;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
 /** What a node says, as reports. */
@@ -31,6 +34,9 @@ final class NodeReports {
             .field("raidDisks", "Members wanted", array.raidDisks())
             .text("Bitmap", bitmap(array))
             .group("bitmap", "", bitmapData(array.bitmap()));
+    if (array.slots().size() > 1) {
+      report.text("Slots", slots(array.slots()));
+    }
     array.sync().ifPresent(sync -> report.text("Sync", sync(sync)));
     array.notices().forEach(notice -> report.text("Note", notice));
     addSync(report, array.sync().orElse(null));
@@ -42,11 +48,28 @@ final class NodeReports {
         .build();
   }
 
+  /** Who has which, as in {@code 0 n1, 1 n2}. */
+  private static String slots(List<ArrayDetail.Slot> slots) {
+    return slots.stream()
+        .map(slot ->
+            "%d %s%s"
+                .formatted(
+                    slot.slot(),
+                    slot.node(),
+                    slot.state().equals("active") ? "" : " (" + slot.state() + ")"))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static Long known(OptionalLong number) {
+    return number.isPresent() ? number.getAsLong() : null;
+  }
+
   private static Report slot(ArrayDetail.Slot slot) {
     return Report.builder()
         .data("slot", slot.slot())
         .data("node", slot.node())
-        .data("dirtyChunks", slot.dirtyChunks())
+        .data("state", slot.state())
+        .data("dirtyChunks", known(slot.dirtyChunks()))
         .build();
   }
 
@@ -73,7 +96,10 @@ final class NodeReports {
                 array.bitmap().kind(),
                 ByteSize.text(array.bitmap().chunkBytes()),
                 array.slots().stream()
-                    .map(slot -> "%d dirty in slot %d".formatted(slot.dirtyChunks(), slot.slot()))
+                    .filter(slot -> slot.dirtyChunks().isPresent())
+                    .map(slot ->
+                        "%d dirty in slot %d"
+                            .formatted(slot.dirtyChunks().getAsLong(), slot.slot()))
                     .collect(Collectors.joining(", ")));
   }
 
@@ -124,6 +150,44 @@ final class NodeReports {
     return report.build();
   }
 
+  /** The cluster of a node. */
+  static Report members(ClusterMembers members) {
+    return Report.builder()
+        .field("cluster", "Cluster", members.cluster())
+        .field("self", "This node", members.self())
+        .field("state", "State", members.state())
+        .field("epoch", "Epoch", members.epoch())
+        .line("")
+        .table("nodes", members.nodes().stream().map(NodeReports::member).toList())
+        .build();
+  }
+
+  private static Report member(ClusterMembers.Member member) {
+    String slots =
+        member.slots().stream()
+            .map(slot -> "%s:%d".formatted(slot.array(), slot.slot()))
+            .collect(Collectors.joining(" "));
+    return Report.builder()
+        .field("number", "Number", member.number())
+        .field("name", "Name", member.name())
+        .field("state", "State", member.state())
+        .field("incarnation", "Incarnation", member.incarnation())
+        .data("slot", member.slot().isPresent() ? member.slot().getAsInt() : null)
+        .text("Slots", slots)
+        .items("slots", member.slots().stream().map(NodeReports::arraySlot).toList())
+        .field("waiting", "Waits for", member.waiting().orElse(null), member.waiting().orElse(""))
+        .build();
+  }
+
+  private static Report arraySlot(ClusterMembers.ArraySlot slot) {
+    return Report.builder().data("array", slot.array()).data("slot", slot.slot()).build();
+  }
+
+  /** What a node did. */
+  static Report outcome(NodeRequest.Outcome outcome) {
+    return Report.builder().data("done", outcome.text()).line(outcome.text()).build();
+  }
+
   /** All arrays, a line each, as /proc/mdstat has them. */
   static Report status(Console console, List<ArraySummary> arrays) {
     Report.Builder report = Report.builder();
@@ -135,7 +199,7 @@ final class NodeReports {
     }
     for (ArraySummary array : arrays) {
       report.line(
-          "%s : %s%s raid1 %s [%d/%d] [%s]%s"
+          "%s : %s%s raid1 %s [%d/%d] [%s]%s%s"
               .formatted(
                   array.name(),
                   array.state(),
@@ -144,6 +208,7 @@ final class NodeReports {
                   array.raidDisks(),
                   array.inSync(),
                   array.map(),
+                  array.slots().size() > 1 ? "  slots " + slots(array.slots()) : "",
                   array.sync().map(sync -> "  " + sync(sync)).orElse("")));
     }
     return report.build();
@@ -158,7 +223,8 @@ final class NodeReports {
             .data("sizeBytes", array.sizeBytes())
             .data("raidDisks", array.raidDisks())
             .data("inSync", array.inSync())
-            .data("map", array.map());
+            .data("map", array.map())
+            .items("slots", array.slots().stream().map(NodeReports::slot).toList());
     addSync(report, array.sync().orElse(null));
     return report.build();
   }

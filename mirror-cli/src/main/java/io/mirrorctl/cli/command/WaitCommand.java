@@ -4,18 +4,13 @@ import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
-import java.util.Locale;
 import java.util.OptionalLong;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(name = "wait", description = "Wait until an array has nothing more to copy.")
 final class WaitCommand extends NodeSubcommand {
-  private static final Pattern TIME = Pattern.compile("(\\d{1,9})(ms|s|m|h)?");
-
   @Parameters(paramLabel = "NAME", description = "The array.")
   private String name;
 
@@ -53,17 +48,10 @@ final class WaitCommand extends NodeSubcommand {
     if (timeout == null) {
       return OptionalLong.empty();
     }
-    Matcher time = TIME.matcher(timeout.toLowerCase(Locale.ROOT));
-    if (!time.matches()) {
-      throw usage("--timeout takes a time as 30s, 5m, 2h or 500ms, not %s", timeout);
+    try {
+      return OptionalLong.of(TimeOption.parse("--timeout", timeout).toMillis());
+    } catch (IllegalArgumentException e) {
+      throw usage("%s", e.getMessage());
     }
-    long number = Long.parseLong(time.group(1));
-    return OptionalLong.of(
-        switch (time.group(2)) {
-          case "ms" -> number;
-          case "m" -> number * 60_000;
-          case "h" -> number * 3_600_000;
-          case null, default -> number * 1000;
-        });
   }
 }

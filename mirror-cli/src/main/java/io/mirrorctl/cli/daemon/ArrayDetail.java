@@ -4,12 +4,12 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.MemberState;
 import io.mirrorctl.core.block.SectorRange;
-import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.MdUuid;
 import io.mirrorctl.core.resync.SyncThread;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * An array as {@code detail} shows it; the names are the keys of its JSON.
@@ -17,7 +17,7 @@ import java.util.Optional;
  * @param name under which this node knows it
  * @param setName the name in the superblocks
  * @param state clean, active, degraded, resyncing, recovering or failed
- * @param slots the bitmap slots this node knows the bits of
+ * @param slots of the bitmap that somebody has
  * @param notices what assembly found worth saying
  */
 public record ArrayDetail(
@@ -56,10 +56,16 @@ public record ArrayDetail(
       boolean writeMostly,
       Optional<String> cause) {}
 
-  /** A slot of the bitmap, the node that holds it, and how many of its chunks may be written. */
-  public record Slot(int slot, String node, long dirtyChunks) {}
+  /**
+   * A slot of the bitmap and the node that holds it.
+   *
+   * @param state active, or needs-takeover if that node died or left work behind
+   * @param dirtyChunks that it may have written; known only of this node's own slot
+   */
+  @JsonInclude(JsonInclude.Include.ALWAYS)
+  public record Slot(int slot, String node, String state, OptionalLong dirtyChunks) {}
 
-  static ArrayDetail of(String node, NodeArray array) {
+  static ArrayDetail of(NodeArray array, List<Slot> slots) {
     ArrayStatus status = array.mirror().array().status();
     SyncThread sync = array.mirror().sync();
     Optional<SyncState> action = SyncState.of(status, sync);
@@ -75,9 +81,7 @@ public record ArrayDetail(
         status.raidDisks(),
         new Bitmap(status.bitmapKind().name().toLowerCase(Locale.ROOT), status.bitmapChunkBytes()),
         status.members().stream().map(ArrayDetail::member).toList(),
-        status.bitmapKind() == BitmapKind.NONE
-            ? List.of()
-            : List.of(new Slot(status.slot(), node, status.dirtyChunks())),
+        slots,
         action,
         array.mirror().array().notices());
   }

@@ -4,13 +4,15 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.MemberState;
 import io.mirrorctl.core.block.SectorRange;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * An array in one line.
  *
- * @param state as in {@link ArrayDetail}
+ * @param state as in {@link ArrayDetail}, or halted while its node is out of its cluster
  * @param inSync roles with a member that holds all data
+ * @param slots of the bitmap that somebody has
  * @param map a letter for each role: U if it has one, else _
  */
 public record ArraySummary(
@@ -21,9 +23,10 @@ public record ArraySummary(
     int raidDisks,
     int inSync,
     String map,
+    List<ArrayDetail.Slot> slots,
     @JsonInclude(JsonInclude.Include.ALWAYS) Optional<SyncState> sync) {
 
-  static ArraySummary of(NodeArray array) {
+  static ArraySummary of(NodeArray array, List<ArrayDetail.Slot> slots) {
     ArrayStatus status = array.mirror().array().status();
     StringBuilder map = new StringBuilder("_".repeat(status.raidDisks()));
     for (ArrayStatus.MemberStatus member : status.members()) {
@@ -39,6 +42,13 @@ public record ArraySummary(
         status.raidDisks(),
         (int) map.chars().filter(c -> c == 'U').count(),
         map.toString(),
+        slots,
         SyncState.of(status, array.mirror().sync()));
+  }
+
+  /** The array while this node is out of its cluster. */
+  ArraySummary halted() {
+    return new ArraySummary(
+        name, "halted", readOnly, sizeBytes, raidDisks, inSync, map, List.of(), Optional.empty());
   }
 }

@@ -1,5 +1,7 @@
 package io.mirrorctl.cli.daemon;
 
+import io.mirrorctl.cli.cluster.ClusterEvent;
+import io.mirrorctl.cli.cluster.ClusterSeat;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdExports;
 import io.mirrorctl.cli.nbd.NbdServer;
@@ -11,13 +13,14 @@ import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A node that has its arrays for itself: runs them, offers them over NBD, and does what commands
- * ask over the control socket.
+ * A node: runs arrays, for itself or together with the other nodes of its cluster, offers them over
+ * NBD, and does what commands ask over the control socket.
  *
  * <p>Threading: any thread. Failure: {@link #start} leaves nothing behind when it fails.
  */
@@ -26,23 +29,29 @@ public final class Node implements Closeable {
 
   private final NodeConfig config;
   private final ControlSocket socket;
+  private final Optional<ClusterSeat> seat;
+  private final NbdExports exports;
   private final NodeArrays arrays;
   private final ControlServer control;
   private @Nullable NbdServer nbd;
   private boolean closed;
 
-  private Node(NodeConfig config, ControlSocket socket, NodeArrays.DiskOpener disks, Env env) {
+  private Node(
+      NodeConfig config,
+      ControlSocket socket,
+      EventFeed events,
+      Optional<ClusterSeat> seat,
+      Env env) {
     this.config = config;
     this.socket = socket;
-    NbdExports exports = new NbdExports();
-    EventFeed events = new EventFeed(env.wallClock());
-    this.exports = exports;
-    this.arrays = new NodeArrays(exports, disks, events, env);
+    this.seat = seat;
+    this.exports = new NbdExports();
+    var starter = new ArrayStarter(new Disks(config.diskTls())::open, seat, env);
+    this.arrays = new NodeArrays(exports, starter, events, env);
     this.control =
-        new ControlServer(socket, new NodeService(config.name(), arrays, events, env), env);
+        new ControlServer(
+            socket, new NodeService(new SlotNames(config.name(), seat), arrays, events, env), env);
   }
-
-  private final NbdExports exports;
 
   /** Starts a node; it serves when this returns. */
   public static Node start(NodeConfig config, Env env) throws IOException, InterruptedException {
@@ -53,12 +62,21 @@ public final class Node implements Closeable {
    * As {@link #start(NodeConfig, Env)}; assembles no more arrays once it is not wanted any longer,
    * and fails then.
    *
-   * @param unwanted asked before each array
+   * @param unwanted asked before each array, and while the node waits to get into its cluster
    */
   public static Node start(NodeConfig config, Env env, BooleanSupplier unwanted)
       throws IOException, InterruptedException {
-    var disks = new Disks(config.diskTls());
-    Node node = new Node(config, ControlSocket.open(config.socket()), disks::open, env);
+    ControlSocket socket = ControlSocket.open(config.socket());
+    EventFeed events = new EventFeed(env.wallClock());
+    Optional<ClusterSeat> seat;
+    try {
+      seat = takeSeat(config, events, env, unwanted);
+    } catch (IOException | RuntimeException | Error e) {
+      try (socket) {
+        throw e;
+      }
+    }
+    Node node = new Node(config, socket, events, seat, env);
     try {
       node.serve(env, unwanted);
       return node;
@@ -70,6 +88,22 @@ public final class Node implements Closeable {
       }
       throw e;
     }
+  }
+
+  private static Optional<ClusterSeat> takeSeat(
+      NodeConfig config, EventFeed events, Env env, BooleanSupplier unwanted) throws IOException {
+    if (config.cluster().isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        ClusterSeat.take(config.cluster().get(), env, event -> tell(event, events, env), unwanted));
+  }
+
+  private static void tell(ClusterEvent event, EventFeed events, Env env) {
+    NodeEvent told = NodeEvent.of(env.wallClock().instant(), event);
+    LOG.log(
+        event.trouble() ? Level.WARNING : Level.INFO, "{0}: {1}", told.event(), told.sentence());
+    events.tell(told);
   }
 
   private void serve(Env env, BooleanSupplier unwanted) throws IOException, InterruptedException {
@@ -84,6 +118,7 @@ public final class Node implements Closeable {
           NbdServerConfig.on(config.nbd().toArray(NbdAddress[]::new)).withTls(config.tls());
       nbd = NbdServer.start(server, exports, env);
     }
+    seat.ifPresent(s -> s.keep(arrays));
     control.start();
   }
 
@@ -103,16 +138,18 @@ public final class Node implements Closeable {
 
   /** What the process prints when it serves. */
   public String readyLine() {
-    return "ready name=%s socket=%s nbd=%s"
+    return "ready name=%s socket=%s nbd=%s%s"
         .formatted(
             name(),
             socket(),
-            nbdAddresses().stream().map(NbdAddress::toString).collect(Collectors.joining(",")));
+            nbdAddresses().stream().map(NbdAddress::toString).collect(Collectors.joining(",")),
+            seat.map(s -> " zookeeper=" + s.zookeeper()).orElse(""));
   }
 
   /**
    * Stops the node: NBD requests in flight are finished, the arrays are stopped and say so in their
-   * superblocks, and everything is closed.
+   * superblocks, the node leaves its cluster, and everything is closed. That the node does not get
+   * on with leaving, as ZooKeeper is away, holds this up no longer than about a minute.
    */
   @Override
   public synchronized void close() throws IOException {
@@ -120,7 +157,9 @@ public final class Node implements Closeable {
       return;
     }
     closed = true;
-    try (socket) {
+    seat.ifPresent(ClusterSeat::prepareToLeave);
+    try (socket;
+        Closeable _ = seat.<Closeable>map(s -> s).orElse(() -> {})) {
       control.close();
       if (nbd != null) {
         nbd.close();

@@ -1,8 +1,10 @@
 package io.mirrorctl.cli.daemon;
 
-import io.mirrorctl.core.LocalMirror;
+import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayException;
+import io.mirrorctl.dlm.cluster.ClusterArray;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -11,16 +13,19 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>Threading: any thread.
  */
 final class NodeArray {
-  private final String name;
-  private final LocalMirror mirror;
+  private final NodeRequest.Assemble request;
+  private final Mirror mirror;
 
   /** Guards {@link #stopped}; held while disks are opened for the array and given to it. */
   private final ReentrantLock changes = new ReentrantLock();
 
   private boolean stopped;
 
-  NodeArray(String name, LocalMirror mirror) {
-    this.name = name;
+  /**
+   * @param request that it was assembled by
+   */
+  NodeArray(NodeRequest.Assemble request, Mirror mirror) {
+    this.request = request;
     this.mirror = mirror;
   }
 
@@ -31,11 +36,20 @@ final class NodeArray {
   }
 
   String name() {
-    return name;
+    return request.array();
   }
 
-  LocalMirror mirror() {
+  NodeRequest.Assemble request() {
+    return request;
+  }
+
+  Mirror mirror() {
     return mirror;
+  }
+
+  /** The array as one that this node has together with others, if it is. */
+  Optional<ClusterArray> shared() {
+    return mirror instanceof ClusterArray array ? Optional.of(array) : Optional.empty();
   }
 
   /** Makes a change; never on an array that was stopped. */
@@ -43,7 +57,7 @@ final class NodeArray {
     changes.lockInterruptibly();
     try {
       if (stopped) {
-        throw ArrayException.failed(name + " was stopped meanwhile");
+        throw ArrayException.failed(name() + " was stopped meanwhile");
       }
       change.apply();
     } finally {

@@ -1,10 +1,12 @@
 package io.mirrorctl.cli.daemon;
 
+import io.mirrorctl.cli.cluster.ClusterConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * How a node is to run.
@@ -14,6 +16,7 @@ import java.util.List;
  * @param nbd where its arrays are offered; nowhere if empty
  * @param tls of the NBD server
  * @param diskTls certificates for disks at {@code nbds://} URLs
+ * @param cluster that the node belongs to, if any
  * @param arrays to be assembled before the node serves
  */
 public record NodeConfig(
@@ -22,6 +25,7 @@ public record NodeConfig(
     List<NbdAddress> nbd,
     NbdTls tls,
     NbdClientTls diskTls,
+    Optional<ClusterConfig> cluster,
     List<NodeRequest.Assemble> arrays) {
 
   public NodeConfig {

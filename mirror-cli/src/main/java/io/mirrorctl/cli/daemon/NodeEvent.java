@@ -2,6 +2,7 @@ package io.mirrorctl.cli.daemon;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.google.common.collect.ImmutableSet;
+import io.mirrorctl.cli.cluster.ClusterEvent;
 import io.mirrorctl.core.array.ArrayEvent;
 import java.time.Instant;
 import java.util.Optional;
@@ -12,8 +13,10 @@ import java.util.stream.Stream;
  * Something that happened on a node; the names of events are stable.
  *
  * @param time in UTC, as ISO 8601 writes it
+ * @param array empty if it is about the node
  * @param disk the disk it is about
  * @param action resync, recovery, check or repair, for the events that begin with sync-
+ * @param node the node it is about, for the events of a cluster
  * @param message for people
  */
 @JsonInclude(JsonInclude.Include.NON_ABSENT)
@@ -23,6 +26,7 @@ public record NodeEvent(
     String event,
     Optional<String> disk,
     Optional<String> action,
+    Optional<String> node,
     String message) {
   private static final ImmutableSet<String> TROUBLE =
       ImmutableSet.of(
@@ -30,7 +34,8 @@ public record NodeEvent(
           "read-error-corrected",
           "read-failed",
           "write-failed",
-          "unflushed-writes-lost");
+          "unflushed-writes-lost",
+          "halted");
 
   static NodeEvent of(Instant time, String array, ArrayEvent event) {
     return switch (event) {
@@ -84,7 +89,7 @@ public record NodeEvent(
 
   /** The event for people, without its name. */
   public String sentence() {
-    return Stream.of(array, disk.orElse(""), action.orElse(""), message)
+    return Stream.of(array, node.orElse(""), disk.orElse(""), action.orElse(""), message)
         .filter(part -> !part.isEmpty())
         .collect(Collectors.joining(" "));
   }
@@ -99,6 +104,17 @@ public record NodeEvent(
     return TROUBLE.contains(event);
   }
 
+  static NodeEvent of(Instant time, ClusterEvent event) {
+    return new NodeEvent(
+        time.toString(),
+        "",
+        event.name(),
+        Optional.empty(),
+        Optional.empty(),
+        event.node(),
+        event.message());
+  }
+
   static NodeEvent assembled(Instant time, String array) {
     return plain(time, array, "array-assembled", "assembled");
   }
@@ -110,18 +126,36 @@ public record NodeEvent(
 
   private static NodeEvent plain(Instant time, String array, String event, String message) {
     return new NodeEvent(
-        time.toString(), array, event, Optional.empty(), Optional.empty(), message);
+        time.toString(),
+        array,
+        event,
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        message);
   }
 
   private static NodeEvent disk(
       Instant time, String array, String event, String disk, String message) {
     return new NodeEvent(
-        time.toString(), array, event, Optional.of(disk), Optional.empty(), message);
+        time.toString(),
+        array,
+        event,
+        Optional.of(disk),
+        Optional.empty(),
+        Optional.empty(),
+        message);
   }
 
   private static NodeEvent sync(
       Instant time, String array, String event, String action, String message) {
     return new NodeEvent(
-        time.toString(), array, event, Optional.empty(), Optional.of(action), message);
+        time.toString(),
+        array,
+        event,
+        Optional.empty(),
+        Optional.of(action),
+        Optional.empty(),
+        message);
   }
 }

@@ -29,7 +29,11 @@ import java.util.OptionalLong;
   @JsonSubTypes.Type(value = NodeRequest.Scrub.class, name = "scrub"),
   @JsonSubTypes.Type(value = NodeRequest.Sync.class, name = "sync"),
   @JsonSubTypes.Type(value = NodeRequest.Wait.class, name = "wait"),
-  @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor")
+  @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor"),
+  @JsonSubTypes.Type(value = NodeRequest.Members.class, name = "members"),
+  @JsonSubTypes.Type(value = NodeRequest.Eject.class, name = "eject"),
+  @JsonSubTypes.Type(value = NodeRequest.Regroup.class, name = "regroup"),
+  @JsonSubTypes.Type(value = NodeRequest.Leave.class, name = "leave")
 })
 public sealed interface NodeRequest {
 
@@ -169,6 +173,31 @@ public sealed interface NodeRequest {
 
   /** Events as they happen, as progress of type {@link NodeEvent}; never answered. */
   record Monitor() implements NodeRequest {}
+
+  /** Answered with {@link io.mirrorctl.cli.cluster.ClusterMembers}. */
+  record Members() implements NodeRequest {}
+
+  /**
+   * Puts another node out of the cluster; answered with an {@link Outcome}.
+   *
+   * @param node its name or number
+   * @param fenced whether the operator says that it can write no more
+   */
+  record Eject(String node, boolean fenced) implements NodeRequest {
+    public Eject {
+      requireNonNull(node, "no node given");
+      checkArgument(!node.isEmpty(), "the name of a node is empty");
+    }
+  }
+
+  /** Takes the cluster through a regroup; answered with an {@link Outcome}. */
+  record Regroup() implements NodeRequest {}
+
+  /** Stops the shared arrays and leaves the cluster; answered with an {@link Outcome}. */
+  record Leave() implements NodeRequest {}
+
+  /** What was done, for people. */
+  record Outcome(String text) {}
 
   private static void checkDisk(String disk) {
     requireNonNull(disk, "no disk given");

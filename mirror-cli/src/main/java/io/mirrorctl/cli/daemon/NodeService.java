@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.daemon;
 
+import io.mirrorctl.cli.cluster.ClusterSeat;
 import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.array.ArrayException;
@@ -12,11 +13,13 @@ import io.mirrorctl.core.resync.ScrubReport;
 import io.mirrorctl.core.resync.SyncSpeed;
 import io.mirrorctl.core.resync.SyncThread;
 import java.io.IOException;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 
 /**
  * Does what clients ask of this node.
@@ -29,13 +32,13 @@ final class NodeService {
 
   private static final long HEARTBEAT_MILLIS = 1000;
 
-  private final String node;
+  private final SlotNames slots;
   private final NodeArrays arrays;
   private final EventFeed events;
   private final Env env;
 
-  NodeService(String node, NodeArrays arrays, EventFeed events, Env env) {
-    this.node = node;
+  NodeService(SlotNames slots, NodeArrays arrays, EventFeed events, Env env) {
+    this.slots = slots;
     this.arrays = arrays;
     this.events = events;
     this.env = env;
@@ -52,13 +55,13 @@ final class NodeService {
   /** Carries a request out and returns the answer. */
   Object serve(NodeRequest request, Listener listener) throws IOException, InterruptedException {
     return switch (request) {
-      case NodeRequest.Assemble r -> ArrayDetail.of(node, arrays.assemble(r));
+      case NodeRequest.Assemble r -> detail(arrays.assemble(r));
       case NodeRequest.Stop r -> {
         arrays.stop(r.array());
         yield List.of();
       }
       case NodeRequest.Detail r -> detail(r.array());
-      case NodeRequest.Status _ -> arrays.all().stream().map(ArraySummary::of).toList();
+      case NodeRequest.Status _ -> status();
       case NodeRequest.Add r -> add(r);
       case NodeRequest.Fail r -> change(r.array(), array -> members(array).fail(r.disk()));
       case NodeRequest.Remove r -> change(r.array(), array -> members(array).remove(r.disk()));
@@ -69,11 +72,49 @@ final class NodeService {
       case NodeRequest.Sync r -> sync(r);
       case NodeRequest.Wait r -> await(r, listener);
       case NodeRequest.Monitor _ -> monitor(listener);
+      case NodeRequest.Members _ -> seat().members();
+      case NodeRequest.Eject r -> new NodeRequest.Outcome(seat().eject(r.node(), r.fenced()));
+      case NodeRequest.Regroup _ -> new NodeRequest.Outcome(seat().regroup());
+      case NodeRequest.Leave _ -> leave();
     };
   }
 
   private ArrayDetail detail(String array) throws IOException {
-    return ArrayDetail.of(node, arrays.find(array));
+    return detail(arrays.find(array));
+  }
+
+  private ArrayDetail detail(NodeArray array) {
+    return ArrayDetail.of(array, slots.of(array));
+  }
+
+  private List<ArraySummary> status() {
+    return Stream.concat(
+            arrays.all().stream().map(array -> ArraySummary.of(array, slots.of(array))),
+            arrays.halted().stream())
+        .sorted(Comparator.comparing(ArraySummary::name))
+        .toList();
+  }
+
+  private ClusterSeat seat() throws IOException {
+    return slots
+        .seat()
+        .orElseThrow(() ->
+            ArrayException.failed(
+                "node %s belongs to no cluster; start it with --cluster and --zookeeper"
+                    .formatted(slots.self())));
+  }
+
+  private NodeRequest.Outcome leave() throws IOException, InterruptedException {
+    ClusterSeat seat = seat();
+    seat.prepareToLeave();
+    try {
+      arrays.stopShared();
+    } finally {
+      seat.leave();
+    }
+    return new NodeRequest.Outcome(
+        "node %s has left cluster %s, and runs on for its other arrays; start it again to have it back"
+            .formatted(slots.self(), seat.cluster()));
   }
 
   private static Members members(NodeArray array) {
@@ -98,13 +139,14 @@ final class NodeService {
         throw e.about(name);
       }
     });
-    return ArrayDetail.of(node, array);
+    return detail(array);
   }
 
   private ArrayDetail add(NodeRequest.Add request) throws IOException, InterruptedException {
     return change(
         request.array(),
         array -> {
+          checkAlone(array, "take a new disk");
           checkStranger(array, request.disk());
           arrays.give(request.disk(), disk -> members(array).add(disk, request.force()));
         });
@@ -117,6 +159,7 @@ final class NodeService {
           if (array.has(request.disk())) {
             members(array).reAdd(request.disk());
           } else {
+            checkAlone(array, "take a disk");
             arrays.give(request.disk(), members(array)::reAdd);
           }
         });
@@ -130,11 +173,20 @@ final class NodeService {
           if (array.has(request.with())) {
             members(array).replaceWithSpare(request.disk(), request.with());
           } else {
+            checkAlone(array, "take a new disk");
             arrays.give(
                 request.with(),
                 disk -> members(array).replace(request.disk(), disk, request.force()));
           }
         });
+  }
+
+  private static void checkAlone(NodeArray array, String what) throws ArrayException {
+    if (array.shared().isPresent()) {
+      throw ArrayException.failed(
+          "%s is shared by the nodes of a cluster and cannot %s in this release; stop it on all nodes, and do that on a node without --cluster, by assemble --force"
+              .formatted(array.name(), what));
+    }
   }
 
   private static void checkStranger(NodeArray array, String disk) throws ArrayException {
@@ -146,6 +198,7 @@ final class NodeService {
   }
 
   private static void grow(NodeArray array, NodeRequest.Grow request) throws IOException {
+    checkAlone(array, "grow");
     if (request.members().isPresent()) {
       members(array).growMembers(request.members().getAsInt());
     }
@@ -187,7 +240,7 @@ final class NodeService {
     if (request.resume()) {
       sync.resume();
     }
-    return ArrayDetail.of(node, array);
+    return detail(array);
   }
 
   private ScrubResult scrub(NodeRequest.Scrub request, Listener listener)
@@ -255,7 +308,7 @@ final class NodeService {
         changes.next(Math.min(TICK_MILLIS, left));
       }
     }
-    return ArrayDetail.of(node, array);
+    return detail(array);
   }
 
   private boolean isThere(NodeArray array, NodeRequest.Wait.Until until) throws IOException {

@@ -22,6 +22,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** A node in this process, with member files in a directory. */
 final class NodeRig implements AutoCloseable {
@@ -47,6 +48,7 @@ final class NodeRig implements AutoCloseable {
                 List.of(new NbdAddress.Unix(directory.resolve("nbd.sock"))),
                 NbdTls.OFF,
                 NbdClientTls.DEFAULT,
+                Optional.empty(),
                 List.of()),
             Env.system()));
   }

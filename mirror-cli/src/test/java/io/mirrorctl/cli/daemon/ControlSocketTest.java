@@ -20,6 +20,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,7 +32,14 @@ class ControlSocketTest {
 
   private Node node(String name) throws IOException, InterruptedException {
     return Node.start(
-        new NodeConfig(name, socket(), List.of(), NbdTls.OFF, NbdClientTls.DEFAULT, List.of()),
+        new NodeConfig(
+            name,
+            socket(),
+            List.of(),
+            NbdTls.OFF,
+            NbdClientTls.DEFAULT,
+            Optional.empty(),
+            List.of()),
         Env.system());
   }
 

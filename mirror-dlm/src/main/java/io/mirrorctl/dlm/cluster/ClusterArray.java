@@ -1,5 +1,6 @@
 package io.mirrorctl.dlm.cluster;
 
+import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
@@ -28,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * <p>Threading: any thread but callbacks of the cluster. When the node halts, the array does: its
  * requests fail, and it is of no use any more.
  */
-public final class ClusterArray {
+public final class ClusterArray implements Mirror {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterArray.class);
 
   /** What keeps a node from stopping longer than that makes it leave as one that died. */
@@ -76,17 +77,18 @@ public final class ClusterArray {
     return lockspace().slot();
   }
 
-  /** State and disk management. */
+  @Override
   public MirrorArray array() {
     return parts.array();
   }
 
-  /** Resync, recovery and scrub. */
+  @Override
   public SyncThread sync() {
     return parts.sync();
   }
 
   /** The array as clients of this node see it; closing it does nothing. */
+  @Override
   public BlockDevice device() {
     return device;
   }
@@ -128,6 +130,12 @@ public final class ClusterArray {
       parts.inbox().close();
       onStop.run();
     }
+  }
+
+  /** As {@link #stop}. */
+  @Override
+  public void close() throws IOException {
+    stop();
   }
 
   private void leave() throws IOException {

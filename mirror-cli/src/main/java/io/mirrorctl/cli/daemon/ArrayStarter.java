@@ -1,0 +1,125 @@
+package io.mirrorctl.cli.daemon;
+
+import io.mirrorctl.cli.cluster.ClusterSeat;
+import io.mirrorctl.cli.output.CommandException;
+import io.mirrorctl.cli.output.ExitCode;
+import io.mirrorctl.core.LocalMirror;
+import io.mirrorctl.core.Mirror;
+import io.mirrorctl.core.array.ArrayException;
+import io.mirrorctl.core.array.ArrayIdentity;
+import io.mirrorctl.core.array.ArrayOptions;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceAccess;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.dlm.cluster.ClusterNode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Assembles arrays: on a node of a cluster those with a clustered bitmap together with other nodes,
+ * all others for this node alone.
+ *
+ * <p>Threading: any thread.
+ */
+final class ArrayStarter {
+  private final DiskOpener disks;
+  private final Optional<ClusterSeat> seat;
+  private final Env env;
+
+  /** Opens a disk by its name. */
+  @FunctionalInterface
+  interface DiskOpener {
+    BlockDevice open(String disk, DeviceAccess access) throws IOException;
+  }
+
+  ArrayStarter(DiskOpener disks, Optional<ClusterSeat> seat, Env env) {
+    this.disks = disks;
+    this.seat = seat;
+    this.env = env;
+  }
+
+  Mirror start(NodeRequest.Assemble request) throws IOException {
+    try {
+      if (seat.isPresent()) {
+        ArrayIdentity identity = identity(request.disks());
+        if (identity.kind() == BitmapKind.CLUSTERED) {
+          return share(request, identity, seat.get());
+        }
+      }
+      DeviceAccess access =
+          request.readOnly() ? new DeviceAccess.ReadOnly() : new DeviceAccess.Exclusive();
+      return LocalMirror.assemble(
+          request.array(), open(request.disks(), access), options(request), env);
+    } catch (ArrayException e) {
+      throw e.about(request.array());
+    }
+  }
+
+  private ArrayIdentity identity(List<String> names) throws IOException {
+    List<BlockDevice> looked = open(names, new DeviceAccess.ReadOnly());
+    try {
+      return ArrayIdentity.read(looked);
+    } finally {
+      for (BlockDevice device : looked) {
+        device.close();
+      }
+    }
+  }
+
+  private Mirror share(NodeRequest.Assemble request, ArrayIdentity identity, ClusterSeat in)
+      throws IOException {
+    if (request.force()) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "%s: --force would take it for one node alone, but this node shares it with those of cluster %s; leave --force out"
+              .formatted(request.array(), in.cluster()));
+    }
+    if (request.readOnly()) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          "%s: a shared array cannot be assembled read-only; to only look at it use a node without --cluster"
+              .formatted(request.array()));
+    }
+    ClusterNode node = in.node();
+    var access = new DeviceAccess.SharedBy(in.cluster() + "/" + identity.uuid());
+    return node.assemble(request.array(), open(request.disks(), access), options(request));
+  }
+
+  private static ArrayOptions options(NodeRequest.Assemble request) {
+    return ArrayOptions.DEFAULT
+        .withReadOnly(request.readOnly())
+        .withRun(request.run())
+        .withForce(request.force());
+  }
+
+  private List<BlockDevice> open(List<String> names, DeviceAccess access) throws IOException {
+    List<BlockDevice> open = new ArrayList<>();
+    try {
+      for (String disk : names) {
+        open.add(disks.open(disk, access));
+      }
+      return open;
+    } catch (IOException | RuntimeException e) {
+      for (BlockDevice device : open) {
+        closeAfter(device, e);
+      }
+      throw e;
+    }
+  }
+
+  /** Opens a disk that an array of this node alone is to get. */
+  BlockDevice openFor(String disk) throws IOException {
+    return disks.open(disk, new DeviceAccess.Exclusive());
+  }
+
+  static void closeAfter(BlockDevice device, Throwable e) {
+    try {
+      device.close();
+    } catch (IOException also) {
+      e.addSuppressed(also);
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package io.mirrorctl.cli.command;
+
+import io.mirrorctl.cli.cluster.ClusterConfig;
+import io.mirrorctl.cli.daemon.Node;
+import io.mirrorctl.cli.daemon.NodeConfig;
+import io.mirrorctl.cli.nbd.NbdAddress;
+import io.mirrorctl.cli.nbd.NbdClientTls;
+import io.mirrorctl.cli.nbd.NbdTls;
+import io.mirrorctl.core.env.Env;
+import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
+import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** A node of a cluster in this process, and the commands that are asked of it. */
+final class ClusterRig implements AutoCloseable {
+  /** Long enough for a machine with much to do. */
+  private static final Duration SESSION = Duration.ofSeconds(6);
+
+  private final Path directory;
+  private final Node node;
+
+  private ClusterRig(Path directory, Node node) {
+    this.directory = directory;
+    this.node = node;
+  }
+
+  static ClusterRig start(EmbeddedZooKeeper zookeeper, Path directory, String name)
+      throws IOException, InterruptedException {
+    return start(zookeeper, directory, name, name);
+  }
+
+  /**
+   * Starts one.
+   *
+   * @param place under which its sockets are known
+   */
+  static ClusterRig start(EmbeddedZooKeeper zookeeper, Path directory, String name, String place)
+      throws IOException, InterruptedException {
+    var cluster =
+        new ClusterConfig(
+            "c",
+            name,
+            OptionalInt.empty(),
+            Optional.of(ZooKeeperOptions.of(zookeeper.connectString(), ClusterConfig.root("c"))),
+            Optional.empty(),
+            Optional.of(SESSION),
+            Optional.empty());
+    Path own = directory.resolve(place);
+    return new ClusterRig(
+        own,
+        Node.start(
+            new NodeConfig(
+                name,
+                own.resolve("node.sock"),
+                List.of(new NbdAddress.Unix(own.resolve("nbd.sock"))),
+                NbdTls.OFF,
+                NbdClientTls.DEFAULT,
+                Optional.of(cluster),
+                List.of()),
+            Env.system()));
+  }
+
+  /** Runs a command against this node. */
+  Cli.Run run(Object... arguments) {
+    Object[] all = Arrays.copyOf(arguments, arguments.length + 2);
+    all[arguments.length] = "--socket";
+    all[arguments.length + 1] = node.socket();
+    return Cli.run(all);
+  }
+
+  /** Runs one that must succeed. */
+  Cli.Run done(Object... arguments) {
+    Cli.Run run = run(arguments);
+    if (run.code() != 0) {
+      throw new AssertionError(run.err());
+    }
+    return run;
+  }
+
+  /** The NBD URI of an export. */
+  String uri(String export) {
+    return "nbd+unix:///%s?socket=%s".formatted(export, directory.resolve("nbd.sock"));
+  }
+
+  Node node() {
+    return node;
+  }
+
+  @Override
+  public void close() throws IOException {
+    node.close();
+  }
+}
