@@ -97,8 +97,7 @@ class SharedFaultsTest {
       first.array().array().members().reAdd(disk);
       await()
           .atMost(PATIENCE)
-          .untilAsserted(
-              () -> assertThat(second.states()).containsExactly("in-sync", "in-sync"));
+          .untilAsserted(() -> assertThat(second.states()).containsExactly("in-sync", "in-sync"));
     }
   }
 
