@@ -22,6 +22,7 @@ import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -56,6 +57,7 @@ final class RealNode implements MembershipListener, LockspaceListener, AutoClose
   private volatile ZooKeeperStore session;
   private volatile FaultyStore store;
   private volatile ChannelBinding binding;
+  private volatile Lockspace lockspace;
   private volatile boolean dead;
   private volatile boolean lapsed;
 
@@ -115,9 +117,12 @@ final class RealNode implements MembershipListener, LockspaceListener, AutoClose
     }
     var node = new Lockspace.Node(membership.store(), loop, Env.system(), membership.standing());
     binding = new ChannelBinding(membership, node, this, this::receive);
-    if (!(wait(binding.join("array", SETTINGS, limit)) instanceof JoinOutcome.Joined)) {
-      throw new AssertionError("node %d did not join the lockspace".formatted(number));
-    }
+    lockspace =
+        switch (wait(binding.join("array", SETTINGS, limit))) {
+          case JoinOutcome.Joined(var joined) -> joined;
+          case JoinOutcome other ->
+              throw new AssertionError("node %d, lockspace: %s".formatted(number, other));
+        };
     return this;
   }
 
@@ -211,6 +216,25 @@ final class RealNode implements MembershipListener, LockspaceListener, AutoClose
   public CompletionStage<Void> halted(HaltCode code, String text) {
     ends.add(code + ": " + text);
     return CompletableFuture.completedFuture(null);
+  }
+
+  @Override
+  public void slot(int slot, int dead, long generation) {
+    takeOver(slot, generation);
+  }
+
+  @Override
+  public void left(int slot, int who, boolean needsTakeover, long generation) {
+    if (needsTakeover) {
+      takeOver(slot, generation);
+    }
+  }
+
+  /** There is nothing to be done for a dead node: its slot is free at once. */
+  private void takeOver(int slot, long generation) {
+    if (lockspace != null) {
+      var _ = lockspace.takenOver(slot, generation, Set.of());
+    }
   }
 
   @Override
