@@ -50,6 +50,10 @@ final class HistoryChecker {
   private final Map<Key, Long> newestVersion = new HashMap<>();
   private final Map<String, NavigableMap<Long, List<String>>> callbacks = new HashMap<>();
   private final Map<String, Long> frozen = new HashMap<>();
+
+  /** As {@link #findPurge} found it, since an hour's history asks a million times. */
+  private final Map<String, Long> purged = new HashMap<>();
+
   private final Map<String, Long> leases = new HashMap<>();
   private final Set<String> over = new HashSet<>();
   private final Set<Key> diedAsWriter = new HashSet<>();
@@ -298,6 +302,10 @@ final class HistoryChecker {
 
   /** The generation in which the others were told of the node's death; none is for ever. */
   private long purgeGeneration(String node) {
+    return purged.computeIfAbsent(node, this::findPurge);
+  }
+
+  private long findPurge(String node) {
     for (NavigableMap<Long, List<String>> heard : callbacks.values()) {
       for (Map.Entry<Long, List<String>> generation : heard.entrySet()) {
         if (generation.getValue().stream()
