@@ -117,6 +117,29 @@ class FaultTest {
   }
 
   @Test
+  void aMemberThatCouldNotBeMendedGetsTheSectorWhenItComesBack() throws Exception {
+    List<SimDisk> disks = newDisks(2);
+    try (LocalMirror mirror = assemble(disks)) {
+      write(mirror, 0, 7, 4096);
+      mirror.flush();
+      mirror.array().clearIdleBits();
+      assertThat(mirror.array().status().dirtyChunks()).isZero();
+      SimDisk bad = ArrayRig.readerOf(mirror, disks, 0);
+      SectorRange sector = onDisk(bad, 0, 512);
+      bad.corrupt(sector.startBytes(), bytes(0xbb, 512));
+      bad.inject(SimFault.reads(sector, IoFailure.MEDIUM));
+      bad.inject(SimFault.writes(sector, IoFailure.MEDIUM));
+      assertThat(read(mirror, 0, 4096)).isEqualTo(bytes(7, 4096));
+      faulty(mirror, bad);
+      bad.heal();
+      mirror.array().members().reAdd(bad.name());
+      awaitInSync(mirror);
+      inSync(mirror, disks.get(0), disks.get(1));
+      assertEqualData(disks.get(0), disks.get(1));
+    }
+  }
+
+  @Test
   void whatNoMemberCanReadIsAnErrorForTheClientAndNobodyIsFailed() throws Exception {
     List<SimDisk> disks = newDisks(2);
     try (LocalMirror mirror = assemble(disks)) {
