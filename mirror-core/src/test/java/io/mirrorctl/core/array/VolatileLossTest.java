@@ -16,6 +16,7 @@ import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.resync.SyncSpeed;
 import java.util.List;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -140,6 +141,56 @@ class VolatileLossTest {
       awaitInSync(mirror);
       assertThat(state(mirror, 1)).isInstanceOf(MemberState.InSync.class);
       assertEqualData(disks.get(0).disk(), disks.get(1).disk());
+    }
+  }
+
+  /**
+   * The old member loses writes while its replacement is being filled, and is told to be filled.
+   */
+  private static void loseWhileReplaced(
+      LocalMirror mirror, List<RestartingDisk> disks, RestartingDisk fresh) throws Exception {
+    mirror.sync().pause();
+    mirror.array().members().replace("disk0", fresh, false);
+    write(mirror, 0, 1, 8192);
+    disks.get(0).restart();
+    write(mirror, 1 << 20, 2, 8192);
+    assertThat(state(mirror, 0)).isInstanceOf(MemberState.Recovering.class);
+  }
+
+  private static void oneOfThemHasTheRole(
+      LocalMirror mirror, RestartingDisk second, RestartingDisk fresh) throws Exception {
+    awaitInSync(mirror);
+    assertThat(state(mirror, 0)).isEqualTo(new MemberState.Faulty("replaced"));
+    assertThat(state(mirror, 1)).isInstanceOf(MemberState.InSync.class);
+    assertThat(ArrayRig.state(mirror, fresh.disk())).isInstanceOf(MemberState.InSync.class);
+    assertThat(mirror.array().status().degraded()).isFalse();
+    assertEqualData(second.disk(), fresh.disk());
+  }
+
+  @Test
+  void aMemberThatLosesWritesWhileItIsReplacedMakesWayForItsReplacement() throws Exception {
+    List<RestartingDisk> disks = array(BitmapKind.INTERNAL, 2);
+    RestartingDisk fresh = new RestartingDisk(new SimDisk("fresh", ArrayRig.DISK_BYTES));
+    try (LocalMirror mirror = assemble(disks)) {
+      loseWhileReplaced(mirror, disks, fresh);
+      mirror.sync().resume();
+      oneOfThemHasTheRole(mirror, disks.get(1), fresh);
+    }
+  }
+
+  @Test
+  void aMemberThatLostWritesWhileItWasReplacedIsTheOneReplacedAfterARestartToo() throws Exception {
+    List<RestartingDisk> disks = array(BitmapKind.INTERNAL, 2);
+    RestartingDisk fresh = new RestartingDisk(new SimDisk("fresh", ArrayRig.DISK_BYTES));
+    try (LocalMirror mirror = assemble(disks)) {
+      loseWhileReplaced(mirror, disks, fresh);
+    }
+    List<RestartingDisk> after =
+        Stream.of(disks.get(0), disks.get(1), fresh)
+            .map(disk -> new RestartingDisk(disk.disk().reopen()))
+            .toList();
+    try (LocalMirror mirror = assemble(after)) {
+      oneOfThemHasTheRole(mirror, after.get(1), after.get(2));
     }
   }
 
