@@ -16,6 +16,7 @@ import static io.mirrorctl.core.array.ArrayRig.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.DeviceFeature;
@@ -24,6 +25,7 @@ import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BadBlockLog;
 import io.mirrorctl.core.format.BadBlockLogRead;
 import io.mirrorctl.core.format.BitmapHeaderRead;
@@ -36,13 +38,16 @@ import io.mirrorctl.core.resync.SyncSpeed;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -123,6 +128,47 @@ class MembersTest {
               .allMatch(o -> o.offset() >= from);
         }
       }
+    }
+  }
+
+  @Test
+  void noSuperblockSaysThatAllIsCopiedBeforeItIsFlushedAndTheMemberInSync() throws Exception {
+    List<SimDisk> disks = newDisks(2);
+    SimDisk fresh = disk("fresh");
+    long size = superblock(disks.get(0)).size();
+    Env system = Env.system();
+    AtomicLong hours = new AtomicLong(); // a checkpoint is due after every batch
+    Env env =
+        new Env(
+            new Ticker() {
+              @Override
+              public long read() {
+                return TimeUnit.HOURS.toNanos(hours.incrementAndGet());
+              }
+            },
+            system.wallClock(),
+            system.random(),
+            system.io(),
+            system.timer());
+    try (LocalMirror mirror = LocalMirror.assemble("test", disks, ArrayOptions.DEFAULT, env)) {
+      for (int at = 0; at < 6; at++) {
+        write(mirror, (long) at * MIB, at + 1, MIB);
+      }
+      mirror.sync().pause();
+      mirror.array().members().replace("disk1", fresh, false);
+      List<Long> offsets = Collections.synchronizedList(new ArrayList<>());
+      fresh.hook(operation -> {
+        if (operation.kind() == SimOperation.Kind.FLUSH) {
+          Superblock superblock = superblock(fresh);
+          if (superblock.has(Feature.RECOVERY_OFFSET)) {
+            offsets.add(superblock.recoveryOffset());
+          }
+        }
+      });
+      mirror.sync().resume();
+      awaitInSync(mirror);
+      assertThat(state(mirror, fresh)).isInstanceOf(MemberState.InSync.class);
+      assertThat(offsets).anyMatch(offset -> offset > 0).allMatch(offset -> offset < size);
     }
   }
 
@@ -522,7 +568,7 @@ class MembersTest {
                       0,
                       true,
                       false),
-                  io.mirrorctl.core.env.Env.system()))
+                  Env.system()))
           .isInstanceOf(ArrayException.class)
           .hasMessageContaining("more than 31");
     }
