@@ -176,8 +176,8 @@ final class Membership {
       return;
     }
     synchronized (condemnedLock) {
+      long attempt = settleAttempts; // before the request, which may fail at once
       requestSettling();
-      long attempt = settleAttempts;
       try {
         while (unsettled && (settling || settleAttempts == attempt)) {
           condemnedLock.wait();

@@ -16,27 +16,33 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class MembershipTest {
   private final Member a = member(0);
   private final Member b = member(1);
   private final Member spare = member(2);
   private final Superblocks superblocks = new Superblocks();
-  private final Membership membership =
-      new Membership(
-          new MemberSet(
-              ImmutableList.of(
-                  new Leg(a, 0, new MemberState.InSync()), new Leg(b, 1, new MemberState.InSync())),
-              2,
-              1000,
-              10),
-          new IoGate(),
-          ClusterPort.singleNode(),
-          superblocks,
-          true,
-          Env.system());
+  private final Membership membership = membership(Env.system());
+
+  private Membership membership(Env env) {
+    return new Membership(
+        new MemberSet(
+            ImmutableList.of(
+                new Leg(a, 0, new MemberState.InSync()), new Leg(b, 1, new MemberState.InSync())),
+            2,
+            1000,
+            10),
+        new IoGate(),
+        ClusterPort.singleNode(),
+        superblocks,
+        true,
+        env);
+  }
 
   private static Member member(int number) {
     Superblock superblock =
@@ -135,5 +141,29 @@ class MembershipTest {
     });
     membership.awaitSettled();
     assertThat(seen).doesNotContain(0L);
+  }
+
+  @Test
+  @Timeout(30)
+  void aLossForWhichThereWasNoThreadIsRecordedWhenThereIsOne() throws Exception {
+    AtomicBoolean full = new AtomicBoolean(true);
+    Env system = Env.system();
+    Executor io =
+        task -> {
+          if (full.get()) {
+            throw new OutOfMemoryError("planted: unable to create native thread");
+          }
+          system.io().execute(task);
+        };
+    Membership starved =
+        membership(
+            new Env(system.ticker(), system.wallClock(), system.random(), io, system.timer()));
+    assertThat(starved.condemn(a, new MemberState.Faulty("an error"))).isTrue();
+    assertThatThrownBy(starved::awaitSettled)
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("no thread for it");
+    full.set(false);
+    starved.awaitSettled();
+    assertThat(starved.current().find(a).orElseThrow().isFaulty()).isTrue();
   }
 }
