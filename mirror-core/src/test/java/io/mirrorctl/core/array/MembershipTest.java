@@ -1,6 +1,7 @@
 package io.mirrorctl.core.array;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableList;
@@ -158,7 +159,8 @@ class MembershipTest {
     Membership starved =
         membership(
             new Env(system.ticker(), system.wallClock(), system.random(), io, system.timer()));
-    assertThat(starved.condemn(a, new MemberState.Faulty("an error"))).isTrue();
+    assertThatCode(() -> starved.condemn(a, new MemberState.Faulty("an error")))
+        .doesNotThrowAnyException();
     assertThatThrownBy(starved::awaitSettled)
         .isInstanceOf(IOException.class)
         .hasMessageContaining("no thread for it");

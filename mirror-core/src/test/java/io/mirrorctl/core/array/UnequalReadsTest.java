@@ -100,16 +100,17 @@ class UnequalReadsTest {
       recording.await();
       Future<byte[]> read = clients.submit(() -> read(mirror, 0, 4096));
       wasRead.await();
-      assertThatThrownBy(() -> read.get(200, TimeUnit.MILLISECONDS))
-          .isInstanceOf(TimeoutException.class);
-      assertThat(write.isDone()).isFalse();
-      go.countDown();
+      try {
+        assertThatThrownBy(() -> read.get(200, TimeUnit.MILLISECONDS))
+            .isInstanceOf(TimeoutException.class);
+        assertThat(write.isDone()).isFalse();
+      } finally {
+        go.countDown(); // else the array cannot be stopped
+      }
       assertThat(read.get()).isEqualTo(bytes(2, 4096));
       write.get();
       assertThat(state(mirror, lost)).isInstanceOf(MemberState.Faulty.class);
       assertThat(superblock(stays).roleOf(0)).isNotZero();
-    } finally {
-      go.countDown();
     }
   }
 
