@@ -338,14 +338,18 @@ class AssemblyTest {
     try {
       array = MirrorArray.assemble("test", held, FORCE, ClusterPort.singleNode(), Env.system());
     } catch (IOException e) {
-      disks.forEach(disk -> disk.hook(_ -> {}));
-      disks.forEach(disk -> disk.powerCut(new Random(disks.size())));
+      cut(disks);
       return Optional.empty();
     }
-    disks.forEach(disk -> disk.hook(_ -> {}));
-    disks.forEach(disk -> disk.powerCut(new Random(disks.size())));
+    cut(disks);
     assertThatThrownBy(array::close).isInstanceOf(IOException.class);
     return Optional.of(array.status());
+  }
+
+  /** The cut first: a thread of the dead array must not find its disks alive again. */
+  private static void cut(List<SimDisk> disks) {
+    disks.forEach(disk -> disk.powerCut(new Random(disks.size())));
+    disks.forEach(disk -> disk.hook(_ -> {}));
   }
 
   @Test
