@@ -293,13 +293,13 @@ final class ArrayData {
     if (refusing) {
       throw new DeviceException(IoFailure.CLOSED, "the array is being stopped");
     }
-    var durability =
+    var durable =
         options.contains(WriteOption.DURABLE)
-            ? MemberWrites.Durability.OWN
-            : MemberWrites.Durability.NONE;
+            ? MemberWrites.Durable.ITSELF
+            : MemberWrites.Durable.NOTHING;
     CountedWrite write = new CountedWrite(insideArray(offset, length));
     try {
-      writes.acknowledgeable(write.range, durability, () -> write.end(false), operation);
+      writes.acknowledgeable(write.range, durable, () -> write.end(false), operation);
       write.end(true);
     } catch (InterruptedIOException e) {
       throw e;

@@ -363,7 +363,7 @@ final class Assembly {
     bitmap.load(ByteBuffer.wrap(fitted));
   }
 
-  int slots() {
+  private int slots() {
     return kind == BitmapKind.CLUSTERED ? header.nodes() : 1;
   }
 

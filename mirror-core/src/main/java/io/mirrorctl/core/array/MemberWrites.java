@@ -63,7 +63,7 @@ final class MemberWrites {
    */
   void flush() throws IOException {
     try {
-      acknowledgeable(NOWHERE, Durability.ALL, () -> {}, leg -> leg.member().flush());
+      acknowledgeable(NOWHERE, Durable.EVERYTHING, () -> {}, leg -> leg.member().flush());
     } catch (InterruptedIOException e) {
       throw e;
     } catch (IOException e) {
@@ -79,7 +79,7 @@ final class MemberWrites {
 
   /** For the array itself: flushes every receiving member. */
   void flushReceivers() throws IOException {
-    toReceivers(Durability.ALL, leg -> leg.member().flush());
+    toReceivers(Durable.EVERYTHING, leg -> leg.member().flush());
   }
 
   /**
@@ -91,29 +91,29 @@ final class MemberWrites {
   }
 
   /** What an operation makes durable. */
-  enum Durability {
-    NONE,
+  enum Durable {
+    NOTHING,
     /** What it writes. */
-    OWN,
+    ITSELF,
     /** All that was written before. */
-    ALL
+    EVERYTHING
   }
 
   /**
    * A member that stays could not do it, so what it answered before may not become durable. A write
    * that was to be durable may have failed for its own sake: who asked for it knows.
    */
-  private void doubt(Legs.Failure failure, Durability durability) {
+  private void doubt(Legs.Failure failure, Durable durable) {
     boolean refused =
         switch (DeviceException.kindOf(failure.cause())) {
           case NO_SPACE, INVALID, NOT_SUPPORTED -> true;
           default -> false;
         };
-    if (durability == Durability.NONE || (durability == Durability.OWN && refused)) {
+    if (durable == Durable.NOTHING || (durable == Durable.ITSELF && refused)) {
       return;
     }
     doubtful = true;
-    if (durability == Durability.OWN) {
+    if (durable == Durable.ITSELF) {
       return;
     }
     untold.set(
@@ -129,10 +129,10 @@ final class MemberWrites {
    *     the operation to end
    */
   void acknowledgeable(
-      SectorRange range, Durability durability, Runnable failed, Legs.LegOperation operation)
+      SectorRange range, Durable durable, Runnable failed, Legs.LegOperation operation)
       throws IOException {
     Set<Member> done = new HashSet<>(4);
-    while (attempt(range, durability, failed, operation, done) || membership.isUnsettled()) {
+    while (attempt(range, durable, failed, operation, done) || membership.isUnsettled()) {
       membership.awaitSettled();
       if (suspended.isShared() && !range.isEmpty()) {
         done.clear(); // another node may have copied the old data over it meanwhile
@@ -142,14 +142,14 @@ final class MemberWrites {
 
   /** As {@link #acknowledgeable}, but does not wait until losses are recorded. */
   void toReceivers(Legs.LegOperation operation) throws IOException {
-    toReceivers(Durability.NONE, operation);
+    toReceivers(Durable.NOTHING, operation);
   }
 
-  private void toReceivers(Durability durability, Legs.LegOperation operation) throws IOException {
+  private void toReceivers(Durable durable, Legs.LegOperation operation) throws IOException {
     Set<Member> done = new HashSet<>(4);
     boolean again = true;
     while (again) {
-      again = attempt(NOWHERE, durability, () -> {}, operation, done);
+      again = attempt(NOWHERE, durable, () -> {}, operation, done);
     }
   }
 
@@ -160,7 +160,7 @@ final class MemberWrites {
    */
   private boolean attempt(
       SectorRange range,
-      Durability durability,
+      Durable durable,
       Runnable failed,
       Legs.LegOperation operation,
       Set<Member> done)
@@ -192,12 +192,12 @@ final class MemberWrites {
       return false;
     }
     if (nowhere) {
-      doubt(failures.getFirst(), durability);
+      doubt(failures.getFirst(), durable);
       throw failures.getFirst().cause();
     }
     for (Legs.Failure failure : failures) {
       if (!lose(failure) && !restarted(List.of(failure))) {
-        doubt(failure, durability);
+        doubt(failure, durable);
       }
     }
     return true;

@@ -197,7 +197,7 @@ public final class Scrubbing {
       ByteBuffer good = images.get(source);
       writes.acknowledgeable(
           range,
-          MemberWrites.Durability.NONE,
+          MemberWrites.Durable.NOTHING,
           () -> {},
           leg -> {
             if (leg.member() != source.member()) {

@@ -32,7 +32,19 @@ final class ClientDevice implements BlockDevice {
     T run() throws IOException;
   }
 
-  private <T> T counted(Request<T> request) throws IOException {
+  private interface Change {
+    void run() throws IOException;
+  }
+
+  private void counted(Change change) throws IOException {
+    Void _ =
+        asked(() -> {
+          change.run();
+          return null;
+        });
+  }
+
+  private <T> T asked(Request<T> request) throws IOException {
     lock.lock();
     try {
       if (closed) {
@@ -91,52 +103,32 @@ final class ClientDevice implements BlockDevice {
 
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
-    Void _ =
-        counted(() -> {
-          device.read(offset, into);
-          return null;
-        });
+    counted(() -> device.read(offset, into));
   }
 
   @Override
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-    Void _ =
-        counted(() -> {
-          device.write(offset, from, options);
-          return null;
-        });
+    counted(() -> device.write(offset, from, options));
   }
 
   @Override
   public void flush() throws IOException {
-    Void _ =
-        counted(() -> {
-          device.flush();
-          return null;
-        });
+    counted(() -> device.flush());
   }
 
   @Override
   public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-    Void _ =
-        counted(() -> {
-          device.discard(offset, length, options);
-          return null;
-        });
+    counted(() -> device.discard(offset, length, options));
   }
 
   @Override
   public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-    Void _ =
-        counted(() -> {
-          device.writeZeroes(offset, length, options);
-          return null;
-        });
+    counted(() -> device.writeZeroes(offset, length, options));
   }
 
   @Override
   public List<Extent> extents(long offset, long length) throws IOException {
-    return counted(() -> device.extents(offset, length));
+    return asked(() -> device.extents(offset, length));
   }
 
   /** Does nothing: the array is stopped by its node. */
