@@ -37,9 +37,19 @@ final class Superblocks {
     return resyncOffset;
   }
 
+  /**
+   * Writes the in-sync members first: if none of them can be written, no spare and no member that
+   * is being filled tells of higher events, beside which they would look stale.
+   */
   List<Legs.Failure> write(MemberSet set) {
-    List<Leg> legs = set.legs().stream().filter(leg -> !leg.isFaulty()).toList();
     ImmutableIntArray roles = roles(set);
+    List<Legs.Failure> failures = write(set, roles, set.inSync());
+    List<Leg> others =
+        set.legs().stream().filter(leg -> !leg.isFaulty() && !leg.isInSync()).toList();
+    return failures.isEmpty() && !others.isEmpty() ? write(set, roles, others) : failures;
+  }
+
+  private List<Legs.Failure> write(MemberSet set, ImmutableIntArray roles, List<Leg> legs) {
     return Legs.run(legs, leg -> writeOne(leg, compose(leg, set, roles)), env.io());
   }
 

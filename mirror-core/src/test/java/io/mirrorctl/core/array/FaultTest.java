@@ -27,9 +27,11 @@ import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.Superblock;
+import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -458,5 +460,28 @@ class FaultTest {
             });
     client.join();
     assertThat(thrown).isEmpty();
+  }
+
+  @Test
+  void aMemberThatIsBeingFilledIsNeverFresherThanTheOnlyOneInSync() throws Exception {
+    List<SimDisk> disks = newDisks(2);
+    try (LocalMirror mirror = assemble(disks)) {
+      mirror.sync().pause();
+      mirror.array().members().fail("disk1");
+      write(mirror, 0, 7, 4096);
+      mirror.array().members().reAdd("disk1");
+      disks.get(0).inject(SimFault.writes(new SectorRange(8, 16), IoFailure.MEDIUM));
+      SimDisk added = new SimDisk("disk2", ArrayRig.DISK_BYTES);
+      assertThatThrownBy(() -> mirror.array().members().add(added, false))
+          .isInstanceOf(IOException.class);
+      disks.forEach(disk -> disk.programDies(new Random(1)));
+    } catch (IOException e) {
+      // the program has died
+    }
+    List<SimDisk> after = reopen(disks);
+    after.forEach(SimDisk::heal);
+    try (LocalMirror mirror = assemble(ArrayOptions.DEFAULT.withRun(true), after)) {
+      assertThat(read(mirror, 0, 4096)).isEqualTo(bytes(7, 4096));
+    }
   }
 }

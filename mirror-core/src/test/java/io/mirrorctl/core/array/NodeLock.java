@@ -4,6 +4,7 @@ import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 
 /** A lock that one node of a {@link TestCluster} has at a time, in the order of asking. */
 final class NodeLock {
@@ -33,8 +34,26 @@ final class NodeLock {
       throws DeviceException, InterruptedException {
     Ticket mine = new Ticket(node, urgent);
     queue.add(mine);
+    return await(mine, false).orElseThrow();
+  }
+
+  /** The same, for who buries the dead: nothing as long as a dead node has it. */
+  synchronized Optional<Ticket> acquireFromLiving(TestNode node)
+      throws DeviceException, InterruptedException {
+    Ticket mine = new Ticket(node, false);
+    queue.add(mine);
+    return await(mine, true);
+  }
+
+  private Optional<Ticket> await(Ticket mine, boolean fromLiving)
+      throws DeviceException, InterruptedException {
+    TestNode node = mine.node;
     try {
       while (queue.peek() != mine && !node.isDead()) {
+        if (fromLiving && deadOwner().isPresent()) {
+          release(mine);
+          return Optional.empty();
+        }
         wait();
       }
     } catch (InterruptedException e) {
@@ -45,7 +64,11 @@ final class NodeLock {
       release(mine);
       throw new DeviceException(IoFailure.CLOSED, node + " is dead");
     }
-    return mine;
+    return Optional.of(mine);
+  }
+
+  synchronized Optional<TestNode> deadOwner() {
+    return Optional.ofNullable(queue.peek()).map(ticket -> ticket.node).filter(TestNode::isDead);
   }
 
   synchronized void release(Ticket ticket) {

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -375,14 +376,24 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
+  /** Under the token, as nobody else may change anything then; who died with it is buried first. */
   private void adopt(int slot) throws IOException {
     for (TestNode node : nodes()) {
-      if (node.isDead()) {
+      if (node.isDead() || !waitsForTakeover(slot)) {
         continue;
       }
       try {
-        node.control().adopt(slot);
-        free(node, slot);
+        NodeLock.Ticket ticket = tokenAmongLiving(node);
+        try {
+          if (waitsForTakeover(slot)) {
+            node.control().adopt(slot);
+            free(slot);
+          }
+        } finally {
+          if (!node.isDead()) {
+            token.release(ticket);
+          }
+        }
         return;
       } catch (InterruptedException e) {
         throw new AssertionError(e);
@@ -392,8 +403,23 @@ final class TestCluster implements AutoCloseable {
     }
   }
 
-  private void free(TestNode adopter, int slot) throws IOException, InterruptedException {
-    NodeLock.Ticket ticket = token.acquire(adopter);
+  private synchronized boolean waitsForTakeover(int slot) {
+    return takeovers.contains(slot);
+  }
+
+  private NodeLock.Ticket tokenAmongLiving(TestNode node) throws IOException, InterruptedException {
+    Optional<NodeLock.Ticket> ticket = token.acquireFromLiving(node);
+    while (ticket.isEmpty()) {
+      Optional<TestNode> owner = token.deadOwner();
+      if (owner.isPresent()) {
+        bury(owner.get());
+      }
+      ticket = token.acquireFromLiving(node);
+    }
+    return ticket.get();
+  }
+
+  private void free(int slot) {
     List<TestNode> all;
     synchronized (this) {
       windows.remove(slot);
@@ -401,7 +427,6 @@ final class TestCluster implements AutoCloseable {
       all = nodes();
     }
     all.forEach(node -> node.control().suspend(slot, List.of()));
-    token.release(ticket);
   }
 
   // ---- what is on the disks
