@@ -19,7 +19,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "demo",
     description =
-        "Show it all in one go: a mirror of two files, a node killed in mid-write, and proof that nothing is lost.")
+        "Show it all in one go: two nodes on one mirror, one killed in mid-write, and proof that nothing is lost.")
 final class DemoCommand extends Subcommand {
   private static final String LOG_LEVEL = "mirrorctl.log";
 
@@ -39,7 +39,8 @@ final class DemoCommand extends Subcommand {
   @Option(
       names = "--keep",
       paramLabel = "DIR",
-      description = "Put the disks there and leave them; else they are temporary.")
+      description =
+          "Put the disks and the logs of the nodes there and leave them; else they are temporary.")
   private Optional<Path> keep;
 
   @Override
@@ -68,7 +69,10 @@ final class DemoCommand extends Subcommand {
     return Report.builder()
         .data("bytes", outcome.bytes())
         .data("sha256", outcome.sha256())
-        .data("kills", outcome.kills())
+        .data("acknowledgedBytes", outcome.acknowledgedBytes())
+        .data("unansweredBytes", outcome.unansweredBytes())
+        .data("takeoverMillis", outcome.takeoverMillis())
+        .data("recoveryMillis", outcome.recoveryMillis())
         .data("chunks", outcome.chunks())
         .data("dirtyChunks", outcome.dirtyChunks())
         .data("differingChunks", outcome.differingChunks())

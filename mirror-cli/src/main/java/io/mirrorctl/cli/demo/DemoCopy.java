@@ -7,87 +7,108 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Copies the input into the mirror: several writes at a time, and a flush now and then, after which
- * what was written before must not be lost any more.
+ * Writes a text to the mirror, several blocks at a time, and keeps account of which blocks were
+ * sent and which of these the mirror has acknowledged.
  */
 final class DemoCopy {
-  private static final int BLOCK = 256 << 10;
-  private static final long BATCH = 8L << 20;
+  static final int BLOCK = 256 << 10;
   private static final int AT_ONCE = 4;
 
-  private final DemoInput input;
+  private final DemoText text;
+  private final long bytes;
   private final Env env;
+  private final BitSet sent = new BitSet();
+  private final BitSet acknowledged = new BitSet();
 
-  DemoCopy(DemoInput input, Env env) {
-    this.input = input;
+  /**
+   * @param bytes how much of the text is to be written
+   */
+  DemoCopy(DemoText text, long bytes, Env env) {
+    this.text = text;
+    this.bytes = bytes;
     this.env = env;
   }
 
+  /** Writes what is not acknowledged yet, and flushes. */
+  void finish(BlockDevice mirror) throws IOException {
+    write(mirror, () -> {});
+    mirror.flush();
+  }
+
   /**
-   * Copies from an offset to the end.
+   * Writes until the killer has struck, which it does while other writes are under way.
    *
-   * @param killAt after so many bytes of the input the killer strikes, while writes are in flight
-   * @return how many bytes of the input had been flushed when it struck
+   * @param killAt when so many bytes are acknowledged
    */
-  long copyUntilKilled(BlockDevice mirror, long from, long killAt, Runnable killer)
-      throws IOException {
-    AtomicLong written = new AtomicLong(from);
+  void writeUntilKilled(BlockDevice mirror, long killAt, Runnable killer) throws IOException {
     AtomicBoolean killed = new AtomicBoolean();
-    long flushed = from;
     try {
-      while (flushed < input.bytes()) {
-        flushed =
-            batch(
-                mirror,
-                flushed,
-                bytes -> {
-                  if (written.addAndGet(bytes) >= killAt && killed.compareAndSet(false, true)) {
-                    killer.run();
-                  }
-                });
-      }
+      write(
+          mirror,
+          () -> {
+            if (acknowledgedBytes() >= killAt && killed.compareAndSet(false, true)) {
+              killer.run();
+            }
+          });
     } catch (IOException e) {
       if (!killed.get()) {
         throw e;
       }
     }
-    return flushed;
   }
 
-  /** Copies from an offset to the end and flushes. */
-  void copy(BlockDevice mirror, long from) throws IOException {
-    for (long flushed = from; flushed < input.bytes(); ) {
-      flushed = batch(mirror, flushed, _ -> {});
+  /** How much the mirror has said is written. */
+  synchronized long acknowledgedBytes() {
+    return acknowledged.stream().mapToLong(this::length).sum();
+  }
+
+  /** How much was sent and never answered. */
+  synchronized long unansweredBytes() {
+    return sent.stream().filter(block -> !acknowledged.get(block)).mapToLong(this::length).sum();
+  }
+
+  /** Whether what is at this offset has been sent. */
+  synchronized boolean isSent(long offset) {
+    return sent.get((int) (offset / BLOCK));
+  }
+
+  /** Whether the mirror has said that what is at this offset is written. */
+  synchronized boolean isAcknowledged(long offset) {
+    return acknowledged.get((int) (offset / BLOCK));
+  }
+
+  private long length(int block) {
+    return Math.min(BLOCK, bytes - (long) block * BLOCK);
+  }
+
+  /** The next block to be sent, which counts as sent from here on; -1 if there is none. */
+  private synchronized int next() {
+    int block = sent.nextClearBit(0);
+    if ((long) block * BLOCK >= bytes) {
+      return -1;
     }
+    sent.set(block);
+    return block;
   }
 
-  @FunctionalInterface
-  private interface Written {
-    void bytes(long count);
+  private synchronized void acknowledge(int block) {
+    acknowledged.set(block);
   }
 
-  private long batch(BlockDevice mirror, long from, Written written) throws IOException {
-    long end = Math.min(from + BATCH, input.bytes());
-    AtomicLong next = new AtomicLong(from);
+  private void write(BlockDevice mirror, Runnable afterEach) throws IOException {
+    synchronized (this) {
+      sent.and(acknowledged);
+    }
     List<CompletableFuture<Void>> writers = new ArrayList<>();
     for (int i = 0; i < AT_ONCE; i++) {
-      writers.add(
-          CompletableFuture.runAsync(
-              () -> {
-                ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
-                for (long at = next.getAndAdd(BLOCK); at < end; at = next.getAndAdd(BLOCK)) {
-                  write(mirror, at, end, block);
-                  written.bytes(Math.min(BLOCK, end - at));
-                }
-              },
-              env.io()));
+      writers.add(CompletableFuture.runAsync(() -> writeBlocks(mirror, afterEach), env.io()));
     }
     try {
       CompletableFuture.allOf(writers.toArray(CompletableFuture[]::new)).join();
@@ -97,17 +118,21 @@ final class DemoCopy {
       }
       throw e;
     }
-    mirror.flush();
-    return end;
   }
 
-  private void write(BlockDevice mirror, long at, long end, ByteBuffer block) {
-    try {
-      block.clear().limit((int) Math.min(BLOCK, Math.ceilDiv(end - at, 4096L) * 4096));
-      input.read(at, block);
-      mirror.write(at, block.flip(), WriteOption.NONE);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+  private void writeBlocks(BlockDevice mirror, Runnable afterEach) {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(BLOCK);
+    for (int block = next(); block >= 0; block = next()) {
+      try {
+        long units = Math.ceilDiv(length(block), (long) DemoText.UNIT);
+        buffer.clear().limit((int) units * DemoText.UNIT);
+        text.read((long) block * BLOCK, buffer);
+        mirror.write((long) block * BLOCK, buffer.flip(), WriteOption.NONE);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      acknowledge(block);
+      afterEach.run();
     }
   }
 }

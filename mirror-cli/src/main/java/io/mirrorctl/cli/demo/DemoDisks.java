@@ -1,7 +1,5 @@
 package io.mirrorctl.cli.demo;
 
-import io.mirrorctl.cli.output.CommandException;
-import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.array.ArrayCreation;
 import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.BlockDevice;
@@ -16,15 +14,17 @@ import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.List;
 
-/** The two member files, looked at while no node runs. */
+/** The two member files, looked at past the nodes. */
 final class DemoDisks {
   static final int CHUNK_BYTES = 1 << 20;
+
+  /** A slot of the bitmap for each node. */
+  private static final int SLOTS = 2;
+
   private static final long METADATA_ROOM = 32L << 20;
 
   private final List<Path> files;
@@ -38,13 +38,8 @@ final class DemoDisks {
   }
 
   /** Makes the files, sparse, and an array of so many bytes on them. */
-  void create(String array, long arrayBytes, Env env) throws IOException {
+  void create(String array, String cluster, long arrayBytes, Env env) throws IOException {
     for (Path file : files) {
-      if (Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-        throw new CommandException(
-            ExitCode.PROTECTED,
-            file + ": there is such a file already; give a new directory with --keep");
-      }
       try (var out = new RandomAccessFile(file.toFile(), "rw")) {
         out.setLength(arrayBytes + METADATA_ROOM);
       }
@@ -57,9 +52,9 @@ final class DemoDisks {
                   List.of(a, b),
                   List.of(),
                   List.of(),
-                  BitmapKind.INTERNAL,
-                  1,
-                  "",
+                  BitmapKind.CLUSTERED,
+                  SLOTS,
+                  cluster,
                   CHUNK_BYTES,
                   arrayBytes / SectorRange.SECTOR_BYTES,
                   true, // new sparse files hold zeroes, both of them
@@ -70,14 +65,14 @@ final class DemoDisks {
   }
 
   /**
-   * What a crash left behind.
+   * What the disks show; true of a moment in which no client writes.
    *
    * @param chunks of the bitmap in all
-   * @param dirty those the bitmap on the disks calls written to
+   * @param dirty those the bitmaps on the disks call written to
    * @param differing those in which the disks differ
    */
   record Traces(long chunks, BitSet dirty, BitSet differing) {
-    /** Chunks that differ although the bitmap calls them clean: there must be none. */
+    /** Chunks that differ although all bitmaps call them clean: there must be none. */
     BitSet forgotten() {
       BitSet forgotten = (BitSet) differing.clone();
       forgotten.andNot(dirty);
@@ -85,6 +80,7 @@ final class DemoDisks {
     }
   }
 
+  /** Reads the bits of all nodes first, then compares: so what is copied meanwhile does no harm. */
   Traces inspect() throws IOException {
     try (BlockDevice a = FileDevice.open(files.get(0), new DeviceAccess.ReadOnly());
         BlockDevice b = FileDevice.open(files.get(1), new DeviceAccess.ReadOnly())) {
@@ -99,10 +95,12 @@ final class DemoDisks {
   }
 
   private static BitSet dirty(BlockDevice disk) throws IOException {
-    SlotImage slot = MemberMetadata.read(disk).readSlot(disk, 0);
     BitSet dirty = new BitSet();
-    for (SlotImage.ChunkRange range : slot.dirtyRanges()) {
-      dirty.set((int) range.first(), (int) range.last() + 1);
+    for (int slot = 0; slot < SLOTS; slot++) {
+      for (SlotImage.ChunkRange range :
+          MemberMetadata.read(disk).readSlot(disk, slot).dirtyRanges()) {
+        dirty.set((int) range.first(), (int) range.last() + 1);
+      }
     }
     return dirty;
   }

@@ -9,18 +9,13 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 
 /**
  * The file whose first bytes are written to the mirror.
  *
  * <p>Threading: any thread.
  */
-final class DemoInput implements Closeable {
-  private static final int BLOCK = 1 << 20;
-
+final class DemoInput implements DemoText, Closeable {
   private final Path path;
   private final FileChannel channel;
   private final long bytes;
@@ -56,7 +51,8 @@ final class DemoInput implements Closeable {
   }
 
   /** Fills the buffer from this offset; with zeroes behind the end. */
-  void read(long offset, ByteBuffer into) throws IOException {
+  @Override
+  public void read(long offset, ByteBuffer into) throws IOException {
     long at = offset;
     ByteBuffer wanted = into.slice(into.position(), Math.clamp(bytes - at, 0, into.remaining()));
     while (wanted.hasRemaining()) {
@@ -70,34 +66,6 @@ final class DemoInput implements Closeable {
     while (into.hasRemaining()) {
       into.put((byte) 0);
     }
-  }
-
-  /** Something to read from, by offset. */
-  @FunctionalInterface
-  interface Source {
-    void read(long offset, ByteBuffer into) throws IOException;
-  }
-
-  /** SHA-256 of the first {@code length} bytes of a source that is read in whole blocks. */
-  static String sha256(Source source, long length) throws IOException {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      ByteBuffer block = ByteBuffer.allocateDirect(BLOCK);
-      for (long at = 0; at < length; at += BLOCK) {
-        long left = length - at;
-        block.clear().limit((int) Math.min(BLOCK, Math.ceilDiv(left, 4096L) * 4096));
-        source.read(at, block);
-        block.flip().limit((int) Math.min(block.limit(), left));
-        digest.update(block);
-      }
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
-  }
-
-  String sha256(long length) throws IOException {
-    return sha256(this::read, length);
   }
 
   @Override

@@ -14,30 +14,36 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 
 /** A node as a process of its own, run from the same Java and the same classes as this one. */
-final class DemoNode implements AutoCloseable {
+final class DemoNode {
   private static final long START_SECONDS = 60;
 
+  private final String name;
   private final Process process;
   private final Path socket;
   private final Path nbd;
+  private final Path log;
 
-  private DemoNode(Process process, Path socket, Path nbd) {
+  private DemoNode(String name, Process process, Path socket, Path nbd, Path log) {
+    this.name = name;
     this.process = process;
     this.socket = socket;
     this.nbd = nbd;
+    this.log = log;
   }
 
   /**
-   * Starts a node without arrays, and waits until it serves.
+   * Starts a node without arrays.
    *
-   * @param directory for its sockets and its log
+   * @param scratch directory for its sockets
+   * @param log takes what it says
+   * @param cluster the options that make it one of a cluster
    */
-  static DemoNode start(Path directory, Env env) throws IOException {
-    Path socket = directory.resolve("node.sock");
-    Path nbd = directory.resolve("nbd.sock");
-    Path log = directory.resolve("node.log");
-    List<String> command =
-        List.of(
+  static DemoNode spawn(String name, Path scratch, Path log, List<String> cluster)
+      throws IOException {
+    Path socket = scratch.resolve(name + ".sock");
+    Path nbd = scratch.resolve(name + ".nbd");
+    var builder =
+        new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--enable-native-access=ALL-UNNAMED",
             "-XX:TieredStopAtLevel=1",
@@ -47,26 +53,18 @@ final class DemoNode implements AutoCloseable {
             "io.mirrorctl.cli.Main",
             "node",
             "--name",
-            "demo",
+            name,
             "--socket",
             socket.toString(),
             "--nbd",
             "unix:" + nbd);
-    Process process =
-        new ProcessBuilder(command)
-            .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
-            .start();
-    DemoNode node = new DemoNode(process, socket, nbd);
-    try {
-      node.awaitReady(log, env);
-      return node;
-    } catch (IOException | RuntimeException e) {
-      node.close();
-      throw e;
-    }
+    builder.command().addAll(cluster);
+    Process process = builder.redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+    return new DemoNode(name, process, socket, nbd, log);
   }
 
-  private void awaitReady(Path log, Env env) throws IOException {
+  /** Waits until it serves. */
+  void awaitReady(Env env) throws IOException {
     ScheduledFuture<?> guard =
         env.timer().schedule(process::destroyForcibly, START_SECONDS, TimeUnit.SECONDS);
     try {
@@ -74,12 +72,16 @@ final class DemoNode implements AutoCloseable {
           new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8)).readLine();
       if (line == null || !line.startsWith("ready ")) {
         throw new IOException(
-            "the node did not come up within %d s; it said: %s"
-                .formatted(START_SECONDS, Files.readString(log).strip()));
+            "node %s did not come up within %d s; it said: %s"
+                .formatted(name, START_SECONDS, Files.readString(log).strip()));
       }
     } finally {
       guard.cancel(false);
     }
+  }
+
+  String name() {
+    return name;
   }
 
   long pid() {
@@ -105,10 +107,5 @@ final class DemoNode implements AutoCloseable {
   int terminate() throws InterruptedException {
     process.destroy();
     return process.waitFor();
-  }
-
-  @Override
-  public void close() {
-    kill();
   }
 }

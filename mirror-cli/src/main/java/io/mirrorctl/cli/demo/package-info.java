@@ -1,4 +1,4 @@
 /**
- * The demonstration: a mirror on two files, a crash in mid-write, and proof that nothing is lost.
+ * The demonstration: two nodes on one mirror, a death in mid-write, and proof that nothing is lost.
  */
 package io.mirrorctl.cli.demo;
