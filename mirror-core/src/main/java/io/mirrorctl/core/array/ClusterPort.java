@@ -1,5 +1,7 @@
 package io.mirrorctl.core.array;
 
+import static com.google.common.base.Preconditions.checkArgument;
+
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.util.List;
@@ -97,13 +99,52 @@ public interface ClusterPort {
    */
   record Committed(long events, int source) {}
 
+  /**
+   * Where data is copied.
+   *
+   * @param parts rising and apart from each other; one at least, none empty
+   */
+  record Window(List<SectorRange> parts) {
+    public Window {
+      parts = List.copyOf(parts);
+      checkArgument(!parts.isEmpty(), "a window of nothing");
+      long end = -1;
+      for (SectorRange part : parts) {
+        checkArgument(!part.isEmpty() && part.start() > end, "%s is no window", parts);
+        end = part.end();
+      }
+    }
+
+    /** All of a range. */
+    public static Window of(SectorRange range) {
+      return new Window(List.of(range));
+    }
+
+    /** From the first sector that is copied to the last. */
+    public SectorRange range() {
+      return new SectorRange(parts.getFirst().start(), parts.getLast().end());
+    }
+
+    /** Whether all of the range is in one of the parts. */
+    public boolean holds(SectorRange range) {
+      return parts.stream().anyMatch(part -> part.contains(range));
+    }
+  }
+
   /** The right to copy data between members. */
   interface Permit extends AutoCloseable {
     /**
-     * Tells all nodes which ranges are being copied; returns when no other node writes there. The
-     * list replaces the earlier one.
+     * Tells all nodes which windows are copied from now on, in place of those told before; returns
+     * when no other node writes in their parts. By one thread at a time.
+     *
+     * @param windows at most two, not overlapping; of two the first is one that was told before
+     * @throws IOException if perhaps not all nodes know: nothing may be copied that they were not
+     *     told before
      */
-    void announce(List<SectorRange> windows) throws IOException;
+    void announce(List<Window> windows) throws IOException;
+
+    /** Sectors, about, that a window should span at most. */
+    long windowSectors();
 
     /**
      * Whether a repair on any node waits for it: a resync closes it soon, and asks for it again.

@@ -70,7 +70,8 @@ final class ReadRepair {
     SectorRange range = SectorRange.coveringBytes(offset, into.remaining());
     try (ClusterPort.Permit permit = cluster.beginRepair()) {
       try {
-        permit.announce(List.of(range)); // rewriting beside another node's writes would undo them
+        // rewriting beside another node's writes would undo them
+        permit.announce(List.of(ClusterPort.Window.of(range)));
         try (var _ = ranges.acquire(range)) {
           boolean same = !bitmap.get().isAnyNeeded(range); // else a write failed in between
           readHeld(failure, offset, into, same ? failure.leg().member() : null);

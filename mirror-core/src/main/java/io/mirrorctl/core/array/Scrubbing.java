@@ -87,6 +87,16 @@ public final class Scrubbing {
     return new SectorRange(from, Math.ceilDiv(end, unitSectors) * unitSectors);
   }
 
+  /** What is to be looked at from here on: so many sectors, up to the end of a {@link #next}. */
+  public Optional<SectorRange> ahead(long from, long sectors) {
+    long size = sizeSectors();
+    if (from >= size) {
+      return Optional.empty();
+    }
+    SectorRange last = next(Math.min(from + sectors, size) - 1);
+    return Optional.of(new SectorRange(from, Math.max(from + 1, last.end())));
+  }
+
   /** Refuses a correction that has no source. */
   public void validate(Correction correction) throws ArrayException {
     if (correction instanceof Correction.FromDisk from

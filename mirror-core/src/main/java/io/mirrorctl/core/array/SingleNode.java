@@ -1,6 +1,5 @@
 package io.mirrorctl.core.array;
 
-import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.util.List;
 import java.util.Set;
@@ -50,7 +49,12 @@ final class SingleNode implements ClusterPort {
   public Permit beginResync() {
     return new Permit() {
       @Override
-      public void announce(List<SectorRange> windows) {}
+      public void announce(List<Window> windows) {}
+
+      @Override
+      public long windowSectors() {
+        return Long.MAX_VALUE;
+      }
 
       @Override
       public boolean isWanted() {

@@ -256,11 +256,50 @@ public final class SyncWork {
           return next(at);
         }
       }
+      return Optional.of(widened(at, endOfRange(at)));
+    }
+
+    private long endOfRange(long at) {
       long readUnit = ReadPolicy.UNIT_BYTES / SectorRange.SECTOR_BYTES;
-      long end = Math.min((at / readUnit + 1) * readUnit, geometry().chunkRange(openChunk).end());
-      return Optional.of(
-          new SectorRange(
-              at / unitSectors * unitSectors, Math.ceilDiv(end, unitSectors) * unitSectors));
+      long chunkEnd = geometry().chunkRange(at / geometry().chunkSectors()).end();
+      return Math.min((at / readUnit + 1) * readUnit, chunkEnd);
+    }
+
+    private SectorRange widened(long start, long end) {
+      return new SectorRange(
+          start / unitSectors * unitSectors, Math.ceilDiv(end, unitSectors) * unitSectors);
+    }
+
+    /**
+     * The first sectors at or behind {@code from} that have to be copied, as far as is known now,
+     * adjoining: so many, up to the end of the range that {@link #next} would give there, or fewer.
+     */
+    public Optional<SectorRange> ahead(long from, long sectors) {
+      long start = firstAhead(from);
+      if (start >= sizeSectors) {
+        return Optional.empty();
+      }
+      long end = start;
+      while (end < sizeSectors && end - start < sectors && isToCopy(end)) {
+        end = endOfRange(end);
+      }
+      return Optional.of(widened(start, end));
+    }
+
+    private long firstAhead(long from) {
+      if (from >= sizeSectors || isToCopy(from)) {
+        return from;
+      }
+      long first = firstWanted(from / geometry().chunkSectors(), from);
+      return first < 0 ? sizeSectors : first;
+    }
+
+    private boolean isToCopy(long sector) {
+      long chunk = sector / geometry().chunkSectors();
+      return sector >= fillFrom
+          || (chunk == openChunk
+              ? openNeeded
+              : bitmap.get().isAnyNeeded(geometry().chunkRange(chunk)));
     }
 
     /** Whether this range is the last of its chunk: what follows belongs to another batch. */

@@ -21,17 +21,20 @@ final class CopyAction implements SyncThread.Action {
 
   private final SyncWork.Pass pass;
   private final ClusterPort.Permit permit;
+  private final Windows windows;
   private final Pace pace;
   private final SyncThread thread;
   private final Env env;
   private final long total;
   private volatile long position;
+  private long batchBytes;
   private DeviceException unreadable;
   private int skipped;
 
   CopyAction(SyncWork.Pass pass, ClusterPort.Permit permit, Pace pace, SyncThread thread, Env env) {
     this.pass = pass;
     this.permit = permit;
+    this.windows = thread.windows(permit, pass::ahead);
     this.pace = pace;
     this.thread = thread;
     this.env = env;
@@ -62,11 +65,8 @@ final class CopyAction implements SyncThread.Action {
         if (!copy(batch)) {
           return false;
         }
-        long rest =
-            pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
-        if (rest > SyncThread.LONGEST_IDLE_WINDOW_NANOS) {
-          permit.announce(List.of());
-        }
+        long rest = pace.restAfter(batchBytes, thread.speed());
+        rest = windows.rest(rest, position);
         boolean goOn = thread.rest(rest, false, permit) && !thread.makesWay();
         long now = env.ticker().read();
         boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
@@ -80,13 +80,14 @@ final class CopyAction implements SyncThread.Action {
           return false;
         }
       }
+      windows.leave();
       open = false;
       return finish();
     } finally {
       if (open) {
         pass.abort();
       }
-      permit.announce(List.of());
+      windows.leave();
     }
   }
 
@@ -101,8 +102,9 @@ final class CopyAction implements SyncThread.Action {
     return done;
   }
 
-  private boolean copy(List<SectorRange> batch) throws IOException {
-    permit.announce(batch);
+  private boolean copy(List<SectorRange> ranges) throws IOException {
+    List<SectorRange> batch = windows.enter(ranges);
+    batchBytes = SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES;
     try {
       boolean done = Side.bySide(batch, pass::copy, env).stream().allMatch(each -> each);
       position = batch.getLast().end();

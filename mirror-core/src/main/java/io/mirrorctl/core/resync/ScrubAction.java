@@ -49,26 +49,24 @@ final class ScrubAction implements SyncThread.Action {
 
   /** Goes on from where it was; empty if it made way for copying and has to be run again. */
   Optional<ScrubReport> run(ClusterPort.Permit permit) throws IOException, InterruptedException {
+    Windows windows = thread.windows(permit, scrubbing::ahead);
     try {
-      return check(permit);
+      return check(permit, windows);
     } finally {
-      permit.announce(List.of());
+      windows.leave();
     }
   }
 
-  private Optional<ScrubReport> check(ClusterPort.Permit permit)
+  private Optional<ScrubReport> check(ClusterPort.Permit permit, Windows windows)
       throws IOException, InterruptedException {
-    for (List<SectorRange> batch = batch(); !batch.isEmpty(); batch = batch()) {
-      permit.announce(batch);
+    for (List<SectorRange> next = batch(); !next.isEmpty(); next = batch()) {
+      List<SectorRange> batch = windows.enter(next);
       Side.bySide(batch, range -> scrubbing.check(range, correction), env)
           .forEach(mismatches -> mismatches.forEach(this::add));
       position = Math.min(batch.getLast().end(), scrubbing.sizeSectors());
       long rest =
           pace.restAfter(SyncThread.sectors(batch) * SectorRange.SECTOR_BYTES, thread.speed());
-      if (rest > SyncThread.LONGEST_IDLE_WINDOW_NANOS) {
-        permit.announce(List.of());
-      }
-      if (!thread.rest(rest, true, permit)) {
+      if (!thread.rest(windows.rest(rest, position), true, permit)) {
         return Optional.of(report(false));
       }
       if (thread.isCopyWaiting() || permit.isWanted() || thread.makesWay()) {

@@ -35,9 +35,6 @@ public final class SyncThread implements AutoCloseable {
   /** There is work that cannot begin yet: looked at again after this time, or when woken. */
   private static final long NOT_YET_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  /** Other nodes' writes wait no longer than that for a window in which nothing is copied. */
-  static final long LONGEST_IDLE_WINDOW_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-
   private final MirrorArray array;
   private final ClusterPort cluster;
   private final Env env;
@@ -429,6 +426,11 @@ public final class SyncThread implements AutoCloseable {
 
   private boolean isToEnd(boolean scrub) {
     return stopping || (scrub && scrubCancelled);
+  }
+
+  /** Tells other nodes, if there are any, what an action copies. */
+  Windows windows(ClusterPort.Permit permit, Windows.Course course) {
+    return cluster.isShared() ? new Windows.Announced(permit, course, env) : new Windows.None();
   }
 
   /** The ranges that are copied or compared side by side. */

@@ -236,15 +236,17 @@ class SharedArrayTest {
       TestNode two = cluster.joinIdle();
       CompletableFuture<Void> inside;
       try (ClusterPort.Permit permit = one.beginResync()) {
-        permit.announce(List.of(SectorRange.coveringBytes(10L * CHUNK, CHUNK)));
+        permit.announce(
+            List.of(ClusterPort.Window.of(SectorRange.coveringBytes(10L * CHUNK, 512))));
         inside = start(() -> two.write(10L * CHUNK, 1, 512));
-        var beside = start(() -> two.write(11L * CHUNK, 1, 512)); // the window is wider
+        var beside = start(() -> two.write(10L * CHUNK + 512, 1, 512)); // the window is wider
         two.write(20L * CHUNK, 2, CHUNK);
         one.write(21L * CHUNK, 3, CHUNK);
         assertThat(two.read(10L * CHUNK, CHUNK)).isEqualTo(new byte[CHUNK]);
         assertWaits(inside);
         assertThat(beside).isNotDone();
-        permit.announce(List.of(SectorRange.coveringBytes(50L * CHUNK, CHUNK)));
+        permit.announce(
+            List.of(ClusterPort.Window.of(SectorRange.coveringBytes(50L * CHUNK, CHUNK))));
         finish(beside);
         finish(inside);
         inside = start(() -> two.write(50L * CHUNK, 4, 512));
@@ -270,7 +272,10 @@ class SharedArrayTest {
       var write = start(() -> two.write(0, 1, CHUNK));
       stop.awaitReached();
       try (ClusterPort.Permit permit = one.beginResync()) {
-        var opened = start(() -> permit.announce(List.of(SectorRange.coveringBytes(0, CHUNK))));
+        var opened =
+            start(() ->
+                permit.announce(
+                    List.of(ClusterPort.Window.of(SectorRange.coveringBytes(0, CHUNK)))));
         assertWaits(opened);
         stop.go();
         finish(opened);

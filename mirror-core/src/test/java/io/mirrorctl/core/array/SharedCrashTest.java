@@ -294,7 +294,7 @@ class SharedCrashTest {
       TestNode one = cluster.joinIdle();
       TestNode two = cluster.join();
       ClusterPort.Permit permit = one.beginResync();
-      permit.announce(List.of(SectorRange.coveringBytes(0, CHUNK)));
+      permit.announce(List.of(ClusterPort.Window.of(SectorRange.coveringBytes(0, CHUNK))));
       one.die("killed while it copied");
       var write = start(() -> two.write(0, 1, CHUNK));
       assertWaits(write);

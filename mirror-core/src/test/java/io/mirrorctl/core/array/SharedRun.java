@@ -94,7 +94,10 @@ final class SharedRun {
         Thread.sleep(1);
       }
       buryAll();
-      happen();
+      Thread next = begin(this::happen);
+      while (!next.join(Duration.ofSeconds(1))) {
+        buryAll(); // it may wait for what a dead node holds
+      }
     }
     stopping = true;
     for (Thread thread : threads) {

@@ -24,7 +24,8 @@ import org.awaitility.Awaitility;
  * keeps what {@link ClusterPort} and {@link ArrayControl} promise each other: calls instead of
  * messages, two fair locks, and a death that others learn of when the test buries the dead.
  *
- * <p>Windows are announced wider than asked, as a real cluster may.
+ * <p>Windows are announced wider than asked, as a real cluster may: by granules to those who hear
+ * of them, and whole to those who come in later.
  */
 final class TestCluster implements AutoCloseable {
   /** Called at each step of a change, on the sender's thread; may let it die. */
@@ -34,7 +35,11 @@ final class TestCluster implements AutoCloseable {
   }
 
   static final int SLOTS = 4;
-  private static final long WIDENED_SECTORS = 64;
+
+  /** Of a window, about, so that also few dirty chunks make several. */
+  static final long WINDOW_SECTORS = 24;
+
+  private static final long GRANULE_SECTORS = 16;
 
   private final List<SimDisk> disks;
   private final NodeLock token = new NodeLock();
@@ -263,7 +268,7 @@ final class TestCluster implements AutoCloseable {
     return resync.acquire(node, repair);
   }
 
-  void announce(TestNode node, List<SectorRange> asked) throws IOException {
+  void announce(TestNode node, List<ClusterPort.Window> asked) throws IOException {
     NodeLock.Ticket ticket;
     try {
       ticket = token.acquire(node);
@@ -272,23 +277,25 @@ final class TestCluster implements AutoCloseable {
       throw new InterruptedIOException("interrupted while announcing a window");
     }
     try {
-      List<SectorRange> wide =
-          asked.stream()
-              .map(range ->
-                  new SectorRange(
-                      Math.max(0, range.start() - WIDENED_SECTORS), range.end() + WIDENED_SECTORS))
-              .toList();
+      List<SectorRange> parts = asked.stream().flatMap(w -> w.parts().stream()).toList();
       synchronized (this) {
-        windows.put(node.slot(), wide);
+        windows.put(node.slot(), asked.stream().map(w -> widened(w.range())).toList());
       }
       for (TestNode other : others(node)) {
-        other.control().suspend(node.slot(), wide);
+        step(node, "announced " + parts);
+        other.control().suspend(node.slot(), parts.stream().map(TestCluster::widened).toList());
       }
     } finally {
       if (!node.isDead()) {
         token.release(ticket);
       }
     }
+  }
+
+  private static SectorRange widened(SectorRange range) {
+    return new SectorRange(
+        range.start() / GRANULE_SECTORS * GRANULE_SECTORS,
+        Math.ceilDiv(range.end(), GRANULE_SECTORS) * GRANULE_SECTORS);
   }
 
   // ---- death

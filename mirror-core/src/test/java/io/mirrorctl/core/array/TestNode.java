@@ -1,6 +1,5 @@
 package io.mirrorctl.core.array;
 
-import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
@@ -167,13 +166,18 @@ final class TestNode implements ClusterPort {
     NodeLock.Ticket ticket = cluster.beginResync(this, repair);
     return new Permit() {
       @Override
-      public void announce(List<SectorRange> windows) throws IOException {
+      public void announce(List<Window> windows) throws IOException {
         calling.incrementAndGet();
         try {
           cluster.announce(TestNode.this, windows);
         } finally {
           calling.decrementAndGet();
         }
+      }
+
+      @Override
+      public long windowSectors() {
+        return TestCluster.WINDOW_SECTORS;
       }
 
       @Override

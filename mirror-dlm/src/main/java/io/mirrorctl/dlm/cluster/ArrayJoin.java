@@ -216,7 +216,7 @@ final class ArrayJoin {
     slots.takeOwn();
     var token = new Token(channel.channel(), slots);
     var changes = new Changes(token, inbox, node.env(), node::halt);
-    var turns = new ResyncTurns(lockspace, slots, channel.channel(), node.env());
+    var turns = new ResyncTurns(lockspace, slots, channel.channel());
     var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, node.env());
     ClusterArray array;

@@ -35,6 +35,9 @@ final class Inbox implements MessageListener {
   private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
 
+  /** Touched in the sequence. */
+  private final PeerWindows peers = new PeerWindows();
+
   /** This node is no member any more: it answers nothing, as its I/O may still be under way. */
   private volatile boolean halted;
 
@@ -71,7 +74,10 @@ final class Inbox implements MessageListener {
 
   /** Another node copies nothing any more. */
   void forget(int slot) {
-    sequence.execute(() -> control.ifPresent(c -> c.suspend(slot, List.of())));
+    sequence.execute(() -> {
+      peers.forget(slot);
+      control.ifPresent(c -> c.suspend(slot, List.of()));
+    });
   }
 
   /** Ends the holds of a node that did not live to do so; by who has the token. */
@@ -115,8 +121,12 @@ final class Inbox implements MessageListener {
         }
       }
       case Resume _ -> endHolds(array);
-      case Resyncing(var windows) -> array.suspend(envelope.sender(), windows.ranges());
-      case ResyncFinished() -> array.suspend(envelope.sender(), List.of());
+      case Resyncing(var windows) ->
+          array.suspend(envelope.sender(), peers.told(envelope.sender(), windows));
+      case ResyncFinished() -> {
+        peers.forget(envelope.sender());
+        array.suspend(envelope.sender(), List.of());
+      }
       case ClusterMessage.ResyncStart _,
           ClusterMessage.Abort _,
           ClusterMessage.BitmapNeedsSync _ -> {}

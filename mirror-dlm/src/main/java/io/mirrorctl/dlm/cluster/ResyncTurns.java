@@ -1,8 +1,8 @@
 package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.array.ClusterPort.Permit;
+import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
-import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.lock.Lock;
 import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.LockOutcome;
@@ -34,6 +34,9 @@ final class ResyncTurns {
   private static final Logger LOG = LoggerFactory.getLogger(ResyncTurns.class);
   private static final String RESOURCE = "resync";
 
+  /** Of a window: 1 GiB, so that a granule of its mask is not more than 4 MiB. */
+  private static final long MOST_SECTORS = (1L << 30) / SectorRange.SECTOR_BYTES;
+
   private enum Kind {
     RESYNC(LockMode.PW),
     REPAIR(LockMode.EX);
@@ -47,9 +50,7 @@ final class ResyncTurns {
 
   private final Slots slots;
   private final BroadcastChannel channel;
-  private final Env env;
   private final Lock lock;
-  private final WindowSize size = new WindowSize();
 
   /** What follows is guarded by it. */
   private final ReentrantLock local = new ReentrantLock();
@@ -65,10 +66,9 @@ final class ResyncTurns {
   /** A repair of another node waits. */
   private volatile boolean wanted;
 
-  ResyncTurns(Lockspace lockspace, Slots slots, BroadcastChannel channel, Env env) {
+  ResyncTurns(Lockspace lockspace, Slots slots, BroadcastChannel channel) {
     this.slots = slots;
     this.channel = channel;
-    this.env = env;
     this.lock = lockspace.lock(RESOURCE, mode -> wanted |= mode == LockMode.EX);
   }
 
@@ -201,11 +201,10 @@ final class ResyncTurns {
     }
   }
 
-  /** One turn; used by one thread at a time. */
+  /** One turn; used by one thread at a time, and closed when no announcement is under way. */
   private final class Turn implements Permit {
     private final Kind kind;
-    private Optional<SectorRange> window = Optional.empty();
-    private long announced;
+    private boolean told;
     private boolean over;
 
     private Turn(Kind kind) {
@@ -213,34 +212,27 @@ final class ResyncTurns {
     }
 
     @Override
-    public void announce(List<SectorRange> ranges) throws IOException {
-      if (ranges.isEmpty()) {
+    public void announce(List<Window> windows) throws IOException {
+      if (windows.isEmpty()) {
         finish();
-      } else if (window.isEmpty() || !ranges.stream().allMatch(window.get()::contains)) {
-        open(ranges);
+        return;
       }
-    }
-
-    private void open(List<SectorRange> ranges) throws IOException {
-      long start = ranges.stream().mapToLong(SectorRange::start).min().orElseThrow();
-      long end = ranges.stream().mapToLong(SectorRange::end).max().orElseThrow();
-      long before = env.millis();
-      window.ifPresent(_ -> size.copied(before - announced));
-      long least = kind == Kind.RESYNC ? size.sectors() : 0;
-      var next = SectorRange.ofLength(start, Math.max(end - start, least));
-      window = Optional.of(next);
-      slots.tell(new SlotBlock(true, List.of(next)));
-      tell(new Resyncing(ResyncWindows.of(next)));
-      announced = env.millis();
-      size.announced(announced - before);
+      told = true;
+      slots.tell(new SlotBlock(true, windows.stream().map(Window::range).toList()));
+      tell(new Resyncing(ResyncWindows.of(windows)));
     }
 
     private void finish() throws IOException {
-      if (window.isPresent()) {
+      if (told) {
         slots.tell(new SlotBlock(true, List.of()));
         tell(new ResyncFinished());
-        window = Optional.empty();
+        told = false;
       }
+    }
+
+    @Override
+    public long windowSectors() {
+      return MOST_SECTORS;
     }
 
     @Override

@@ -2,8 +2,11 @@ package io.mirrorctl.dlm.message;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Everything that one node is resyncing (decision D9 and schedule R15 of the design): each list
@@ -46,6 +49,28 @@ public record ResyncWindows(List<SectorRange> ranges, Bits256 mask) {
         last);
   }
 
+  /**
+   * These windows. Of the parts of the last one the mask is made, which covers them and, where it
+   * is coarser, more; what the parts of the first one are was told when it was the last.
+   */
+  public static ResyncWindows of(List<Window> windows) {
+    Window last = windows.getLast();
+    List<SectorRange> ranges = windows.stream().map(Window::range).toList();
+    return new ResyncWindows(ranges, last.parts().size() == 1 ? Bits256.NONE : mask(last));
+  }
+
+  private static Bits256 mask(Window window) {
+    SectorRange range = window.range();
+    long granule = granuleSectors(range.length());
+    IntStream granules =
+        window.parts().stream()
+            .flatMapToInt(part ->
+                IntStream.rangeClosed(
+                    (int) ((part.start() - range.start()) / granule),
+                    (int) ((part.end() - 1 - range.start()) / granule)));
+    return Bits256.of(granules.distinct().toArray());
+  }
+
   /** The ranges, all of them. */
   public static ResyncWindows of(SectorRange... ranges) {
     return new ResyncWindows(List.of(ranges), Bits256.NONE);
@@ -61,19 +86,20 @@ public record ResyncWindows(List<SectorRange> ranges, Bits256 mask) {
     return power == least ? power : power << 1;
   }
 
-  /** Whether a sector of the range is in a window and not left out by the mask. */
-  public boolean touches(SectorRange range) {
+  /** What is meant of the last range: rising and apart from each other. */
+  public List<SectorRange> lastParts() {
     SectorRange last = ranges.getLast();
-    if (ranges.size() == MAX_RANGES && !ranges.getFirst().intersection(range).isEmpty()) {
-      return true;
-    }
-    SectorRange common = last.intersection(range);
-    if (common.isEmpty() || mask.isEmpty()) {
-      return !common.isEmpty();
+    if (mask.isEmpty()) {
+      return List.of(last);
     }
     long granule = granuleSectors(last.length());
-    int from = (int) ((common.start() - last.start()) / granule);
-    int to = (int) ((common.end() - 1 - last.start()) / granule);
-    return mask.stream().anyMatch(bit -> bit >= from && bit <= to);
+    var parts = new ArrayList<SectorRange>();
+    for (int bit : mask.stream().toArray()) {
+      long start = last.start() + bit * granule;
+      boolean adjoins = !parts.isEmpty() && parts.getLast().end() == start;
+      long from = adjoins ? parts.removeLast().start() : start;
+      parts.add(new SectorRange(from, Math.min(start + granule, last.end())));
+    }
+    return List.copyOf(parts);
   }
 }

@@ -163,7 +163,8 @@ final class ClusterRig implements AutoCloseable {
     }
   }
 
-  private long dataOffset(int number) throws IOException {
+  /** Where the data of the array begins on a member, in bytes. */
+  long dataOffset(int number) throws IOException {
     byte[] superblock = raw(number, 4096, 256);
     return ByteBuffer.wrap(superblock).order(ByteOrder.LITTLE_ENDIAN).getLong(128) * 512;
   }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
@@ -152,7 +153,11 @@ class NodeDeathTest {
     try (var rig = ClusterRig.start(directory, 4)) {
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
-      second.array().port().beginResync().announce(List.of(new SectorRange(0, CHUNK / 512)));
+      second
+          .array()
+          .port()
+          .beginResync()
+          .announce(List.of(Window.of(new SectorRange(0, CHUNK / 512))));
       ClusterRig.Node third = rig.node(3);
       var here = CompletableFuture.runAsync(() -> write(first, 1));
       var there = CompletableFuture.runAsync(() -> write(third, 3));
@@ -218,7 +223,11 @@ class NodeDeathTest {
     try (var rig = ClusterRig.start(directory, 4)) {
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
-      second.array().port().beginResync().announce(List.of(new SectorRange(0, CHUNK / 512)));
+      second
+          .array()
+          .port()
+          .beginResync()
+          .announce(List.of(Window.of(new SectorRange(0, CHUNK / 512))));
       MemberFile.Hook unreadable =
           (offset, _) -> {
             if (offset >= SLOT_1 && offset < SLOT_1 + 4096) {

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
@@ -30,7 +31,7 @@ class SharedResyncTest {
       ClusterRig.Node second = rig.node(2);
       CompletableFuture<Void> write;
       try (ClusterPort.Permit permit = first.array().port().beginResync()) {
-        permit.announce(List.of(new SectorRange(0, CHUNK / 512)));
+        permit.announce(List.of(Window.of(new SectorRange(0, CHUNK / 512))));
         write = CompletableFuture.runAsync(() -> write(second, 0, 2));
         ClusterRig.Node third = rig.node(3); // hears of it as it comes in
         var later = CompletableFuture.runAsync(() -> write(third, 4096, 3));

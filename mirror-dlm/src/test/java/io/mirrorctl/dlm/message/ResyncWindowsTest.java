@@ -3,7 +3,9 @@ package io.mirrorctl.dlm.message;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -39,37 +41,33 @@ class ResyncWindowsTest {
   }
 
   @Test
-  void whatTheWindowsTouchIsWhatAnySectorOfThemTouches() {
-    long seed = Long.getLong("message.seed", 20261120);
+  void theMaskCoversWhatIsCopiedAndNoGranuleInWhichNothingIs() {
+    long seed = Long.getLong("message.seed", System.nanoTime());
     var random = new SplittableRandom(seed);
-    for (int i = 0; i < 20_000; i++) {
-      var older = SectorRange.ofLength(random.nextInt(100), 1 + random.nextInt(100));
-      var newer = SectorRange.ofLength(300 + random.nextInt(100), 1 + random.nextInt(600));
-      long granule = ResyncWindows.granuleSectors(newer.length());
-      int granules = (int) Math.ceilDiv(newer.length(), granule);
-      var mask =
-          random.nextInt(4) == 0
-              ? Bits256.NONE
-              : Bits256.of(random.nextInt(granules), random.nextInt(granules));
-      var windows =
-          random.nextBoolean()
-              ? new ResyncWindows(List.of(newer), mask)
-              : new ResyncWindows(List.of(older, newer), mask);
-      var asked = SectorRange.ofLength(random.nextInt(1100), random.nextInt(200));
-
-      boolean touched = false;
-      for (long sector = asked.start(); sector < asked.end(); sector++) {
-        boolean old =
-            windows.ranges().size() == 2 && older.start() <= sector && sector < older.end();
-        boolean young =
-            newer.start() <= sector
-                && sector < newer.end()
-                && (mask.isEmpty() || mask.contains((int) ((sector - newer.start()) / granule)));
-        touched |= old || young;
+    for (int i = 0; i < 5_000; i++) {
+      var older = Window.of(SectorRange.ofLength(random.nextInt(100), 1 + random.nextInt(100)));
+      var parts = new ArrayList<SectorRange>();
+      long at = 300L + random.nextInt(100);
+      for (int n = 1 + random.nextInt(20); n > 0; n--) {
+        parts.add(SectorRange.ofLength(at, 1 + random.nextInt(90)));
+        at = parts.getLast().end() + 1 + random.nextInt(200);
       }
-      assertThat(windows.touches(asked))
-          .as("seed %d: %s touches %s", seed, windows, asked)
-          .isEqualTo(touched);
+      var newer = new Window(parts);
+      var windows = ResyncWindows.of(random.nextBoolean() ? List.of(newer) : List.of(older, newer));
+
+      long granule = ResyncWindows.granuleSectors(newer.range().length());
+      for (long sector = 0; sector < at + 10; sector++) {
+        long start = newer.range().start() + (sector - newer.range().start()) / granule * granule;
+        var around = newer.range().intersection(SectorRange.ofLength(start, granule));
+        boolean meant =
+            newer.range().contains(SectorRange.ofLength(sector, 1))
+                && parts.stream().anyMatch(around::overlaps);
+        var one = SectorRange.ofLength(sector, 1);
+        assertThat(windows.lastParts().stream().anyMatch(part -> part.contains(one)))
+            .as("seed %d: sector %d of %s in %s", seed, sector, parts, windows)
+            .isEqualTo(meant);
+      }
+      assertThat(new Window(windows.lastParts()).range()).isEqualTo(newer.range());
     }
   }
 }
