@@ -11,10 +11,16 @@ import java.util.OptionalInt;
  * @param epoch of the view; 0 while this node is no member
  * @param self the name of the node that was asked
  * @param state of that node, with what it waits for
+ * @param zookeeper what this node has asked of ZooKeeper in its present session
  * @param nodes all that are in the view, by number
  */
 public record ClusterMembers(
-    String cluster, long epoch, String self, String state, List<Member> nodes) {
+    String cluster,
+    long epoch,
+    String self,
+    String state,
+    ZooKeeperUse zookeeper,
+    List<Member> nodes) {
 
   /**
    * A node.
@@ -34,6 +40,18 @@ public record ClusterMembers(
       String state,
       long incarnation,
       Optional<String> waiting) {}
+
+  /**
+   * Requests to ZooKeeper; reading and writing an array needs none.
+   *
+   * @param commits of all kinds
+   * @param renewals of the node's lease, among the commits
+   * @param reads of entries
+   * @param changes that ZooKeeper has told of
+   */
+  public record ZooKeeperUse(long commits, long renewals, long reads, long changes) {
+    static final ZooKeeperUse NONE = new ZooKeeperUse(0, 0, 0, 0);
+  }
 
   /** A slot of an array's bitmap. */
   public record ArraySlot(String array, int slot) {}

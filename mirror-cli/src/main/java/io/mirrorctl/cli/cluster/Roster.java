@@ -4,6 +4,7 @@ import io.mirrorctl.dlm.cluster.ClusterArray;
 import io.mirrorctl.dlm.lock.SlotState;
 import io.mirrorctl.dlm.member.Diagnostics;
 import io.mirrorctl.dlm.member.Incarnation;
+import io.mirrorctl.dlm.store.StoreCounts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -27,12 +28,29 @@ final class Roster {
             ? diagnostics.state() + ", ZooKeeper does not answer"
             : diagnostics.state();
     return new ClusterMembers(
-        config.cluster(), diagnostics.cluster().epoch(), config.node(), state, nodes);
+        config.cluster(),
+        diagnostics.cluster().epoch(),
+        config.node(),
+        state,
+        use(diagnostics),
+        nodes);
   }
 
   /** While this node is no member. */
   static ClusterMembers without(ClusterConfig config, String reason) {
-    return new ClusterMembers(config.cluster(), 0, config.node(), "out: " + reason, List.of());
+    return new ClusterMembers(
+        config.cluster(),
+        0,
+        config.node(),
+        "out: " + reason,
+        ClusterMembers.ZooKeeperUse.NONE,
+        List.of());
+  }
+
+  private static ClusterMembers.ZooKeeperUse use(Diagnostics diagnostics) {
+    StoreCounts counts = diagnostics.store();
+    return new ClusterMembers.ZooKeeperUse(
+        counts.commits(), diagnostics.renewals(), counts.reads(), counts.changes());
   }
 
   private static ClusterMembers.Member member(

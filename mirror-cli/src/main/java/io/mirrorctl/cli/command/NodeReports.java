@@ -157,8 +157,24 @@ final class NodeReports {
         .field("self", "This node", members.self())
         .field("state", "State", members.state())
         .field("epoch", "Epoch", members.epoch())
+        .text("ZooKeeper", use(members.zookeeper()))
+        .group("zookeeper", "", useData(members.zookeeper()))
         .line("")
         .table("nodes", members.nodes().stream().map(NodeReports::member).toList())
+        .build();
+  }
+
+  private static String use(ClusterMembers.ZooKeeperUse use) {
+    return "%d commits, %d of them renewals, %d reads, %d changes heard of"
+        .formatted(use.commits(), use.renewals(), use.reads(), use.changes());
+  }
+
+  private static Report useData(ClusterMembers.ZooKeeperUse use) {
+    return Report.builder()
+        .data("commits", use.commits())
+        .data("renewals", use.renewals())
+        .data("reads", use.reads())
+        .data("changes", use.changes())
         .build();
   }
 

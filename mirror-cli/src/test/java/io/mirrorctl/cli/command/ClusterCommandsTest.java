@@ -145,6 +145,48 @@ class ClusterCommandsTest {
     return Awaitility.await().atMost(Duration.ofSeconds(60));
   }
 
+  /** What a node has asked of ZooKeeper, except to renew its lease. */
+  private static List<Long> asked(ClusterRig node) {
+    JsonNode use = members(node).get("zookeeper");
+    assertThat(use.get("renewals").asLong()).isPositive();
+    return List.of(
+        use.get("commits").asLong() - use.get("renewals").asLong(), use.get("reads").asLong());
+  }
+
+  private static void writeAndReadOften(ClusterRig node, int first, int count) throws IOException {
+    try (NbdDevice client = connect(node)) {
+      ByteBuffer block = ByteBuffer.allocate(4096);
+      for (int i = 0; i < count; i++) {
+        long offset = (long) (first + i * 7 % 512) * 4096;
+        client.write(offset, block.clear(), WriteOption.NONE);
+        client.read(offset, block.clear());
+      }
+      client.flush();
+    }
+  }
+
+  @Test
+  void readingAndWritingAsksNothingOfZooKeeper() throws IOException {
+    assembleOnBoth();
+    write(one, 1);
+    write(two, 2);
+    names(one);
+    List<List<Long>> seen = new ArrayList<>(List.of(asked(one), asked(two)));
+    soon()
+        .pollInterval(Duration.ofMillis(500))
+        .until(() -> {
+          List<List<Long>> before = List.copyOf(seen);
+          seen.clear();
+          seen.addAll(List.of(asked(one), asked(two)));
+          return seen.equals(before);
+        });
+
+    writeAndReadOften(one, 0, 2500);
+    writeAndReadOften(two, 256, 2500);
+
+    assertThat(List.of(asked(one), asked(two))).as("commits, reads").isEqualTo(seen);
+  }
+
   @Test
   void whatOneNodeWritesTheOtherReadsAndBothAreShown() throws IOException {
     assertThat(one.node().readyLine()).endsWith(" zookeeper=" + zookeeper.connectString());

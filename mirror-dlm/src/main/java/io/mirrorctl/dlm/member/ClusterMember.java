@@ -6,6 +6,7 @@ import io.mirrorctl.dlm.member.ViewEntry.Attempt;
 import io.mirrorctl.dlm.member.ViewEntry.Outcome;
 import io.mirrorctl.dlm.store.Op;
 import io.mirrorctl.dlm.store.SessionEvent;
+import io.mirrorctl.dlm.store.StoreCounts;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -454,6 +455,16 @@ final class ClusterMember {
 
   IoGate gate() {
     return gate;
+  }
+
+  /** What the session has cost; nothing before there is one. */
+  StoreCounts storeCounts() {
+    return seat == null ? StoreCounts.NONE : seat.link().store().counts();
+  }
+
+  /** Of these commits, those that renewed the lease. */
+  long renewals() {
+    return seat == null ? 0 : seat.renewals();
   }
 
   boolean isSuspended() {

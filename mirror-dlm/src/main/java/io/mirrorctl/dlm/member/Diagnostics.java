@@ -1,5 +1,6 @@
 package io.mirrorctl.dlm.member;
 
+import io.mirrorctl.dlm.store.StoreCounts;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +12,8 @@ import java.util.Optional;
  * @param cause of the regroup under way, or of the last one
  * @param suspended the servers do not answer at the moment
  * @param leaseLeft until I/O is held
+ * @param store what this session has cost
+ * @param renewals of the lease, among its commits
  */
 public record Diagnostics(
     Optional<Incarnation> self,
@@ -21,6 +24,8 @@ public record Diagnostics(
     Duration leaseLeft,
     Duration leaseLength,
     Duration sessionTimeout,
+    StoreCounts store,
+    long renewals,
     List<Peer> peers) {
 
   public Diagnostics {

@@ -39,6 +39,7 @@ final class Renewals {
   private final Duration interval;
   private final Listener listener;
   private long count;
+  private long asked;
   private int version;
   private boolean underWay;
   private boolean stopped;
@@ -84,6 +85,7 @@ final class Renewals {
       return;
     }
     underWay = true;
+    asked++;
     Lease.Sent sent = lease.now();
     loop.when(
         store.commit(
@@ -91,6 +93,11 @@ final class Renewals {
                 new Op.Check(Paths.node(self), 0),
                 new Op.Put(Paths.lease(self), data(count + 1), version))),
         (result, failure) -> answered(sent, result, failure));
+  }
+
+  /** Commits asked for. */
+  long asked() {
+    return asked;
   }
 
   private void tick() {

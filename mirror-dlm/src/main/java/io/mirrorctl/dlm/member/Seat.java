@@ -104,6 +104,11 @@ final class Seat implements Standing {
     return work.settled();
   }
 
+  /** Commits asked for to renew the lease. */
+  long renewals() {
+    return renewals.asked();
+  }
+
   void reconnected() {
     long now = now();
     owed.replaceAll((_, debt) -> new Owed(now, debt.passed()));

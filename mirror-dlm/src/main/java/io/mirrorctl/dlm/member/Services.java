@@ -337,6 +337,8 @@ final class Services {
         member.lease().remaining(),
         member.lease().length(),
         member.sessionTimeout(),
+        member.storeCounts(),
+        member.renewals(),
         peers);
   }
 
