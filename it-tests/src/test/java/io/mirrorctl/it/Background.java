@@ -75,7 +75,21 @@ public final class Background implements AutoCloseable {
     }
   }
 
+  /** A Java program that still runs prints into its log where its threads are; others are left. */
+  void dumpThreads() {
+    if (!process.isAlive() || !command.getFirst().endsWith("/java")) {
+      return;
+    }
+    signal("QUIT");
+    try {
+      Thread.sleep(1000);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   private AssertionError failure(String what, Throwable cause) {
+    dumpThreads();
     Tool.killTree(process);
     return new AssertionError(
         "%s: %s%n$ %s%n%s".formatted(command.getFirst(), what, String.join(" ", command), log()),

@@ -74,6 +74,12 @@ public final class NbdMount implements AutoCloseable {
     return this;
   }
 
+  /** Mounts the file system, which must need no repair, without writing anything. */
+  public NbdMount mountReadOnly() {
+    Tool.of("mount", "-t", "ext4", "-o", "ro,noload", device(), mountPoint).run();
+    return this;
+  }
+
   public void unmount() {
     Tool.of("umount", mountPoint).run();
   }

@@ -53,6 +53,7 @@ public final class NodeProcess implements AutoCloseable {
         "--enable-native-access=ALL-UNNAMED",
         "-XX:+ExitOnOutOfMemoryError",
         "-Xmx512m",
+        "-Dmirrorctl.log=" + System.getProperty("mirrorctl.log", "warn"),
         "-cp",
         classPath,
         mainClass);
@@ -82,6 +83,11 @@ public final class NodeProcess implements AutoCloseable {
   /** Everything the node has printed, over all its restarts. */
   public String log() {
     return process.log();
+  }
+
+  /** Has the node, if it runs, print into its log where its threads are. */
+  void dumpThreads() {
+    process.dumpThreads();
   }
 
   public boolean isAlive() {
