@@ -31,9 +31,18 @@ final class AssembleCommand extends NodeSubcommand {
           "Take a clustered array for this node alone; destroys data if another node has it.")
   private boolean force;
 
+  @Option(
+      names = "--coherent",
+      description =
+          "Requests of different nodes to one block are ordered, so that it never differs between"
+              + " members; the same on all nodes. Costs time where nodes take turns.")
+  private boolean coherent;
+
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    change(console, new NodeRequest.Assemble(array(name), disks(disks), run, readOnly, force));
+    change(
+        console,
+        new NodeRequest.Assemble(array(name), disks(disks), run, readOnly, force, coherent));
     return ExitCode.DONE;
   }
 }

@@ -95,6 +95,13 @@ final class NodeCommand extends DiskSubcommand {
               + " another node has them.")
   private boolean force;
 
+  @Option(
+      names = "--coherent",
+      description =
+          "Requests of different nodes to one block of these arrays are ordered; the same on all"
+              + " nodes.")
+  private boolean coherent;
+
   @Mixin private ClusterOptions cluster;
 
   @Override
@@ -151,7 +158,7 @@ final class NodeCommand extends DiskSubcommand {
   private NodeRequest.Assemble array(String text) {
     AssembleOption option = AssembleOption.parse(text);
     return new NodeRequest.Assemble(
-        ArrayNames.check(option.name()), disks(option.disks()), run, readOnly, force);
+        ArrayNames.check(option.name()), disks(option.disks()), run, readOnly, force, coherent);
   }
 
   private static boolean isOpenToOthers(NbdAddress address) {

@@ -13,6 +13,7 @@ import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.dlm.cluster.ClusterNode;
+import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,12 @@ final class ArrayStarter {
         if (identity.kind() == BitmapKind.CLUSTERED) {
           return share(request, identity, seat.get());
         }
+      }
+      if (request.coherent()) {
+        throw new CommandException(
+            ExitCode.USAGE,
+            "%s: --coherent orders the requests of several nodes, but this array is for this node alone; leave it out"
+                .formatted(request.array()));
       }
       DeviceAccess access =
           request.readOnly() ? new DeviceAccess.ReadOnly() : new DeviceAccess.Exclusive();
@@ -85,7 +92,11 @@ final class ArrayStarter {
     }
     ClusterNode node = in.node();
     var access = new DeviceAccess.SharedBy(in.cluster() + "/" + identity.uuid());
-    return node.assemble(request.array(), open(request.disks(), access), options(request));
+    return node.assemble(
+        request.array(),
+        open(request.disks(), access),
+        options(request),
+        request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
   }
 
   private static ArrayOptions options(NodeRequest.Assemble request) {

@@ -246,7 +246,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return disks.isEmpty()
         ? first
         : new NodeRequest.Assemble(
-            first.array(), disks, first.run() || status.degraded(), false, false);
+            first.array(), disks, first.run() || status.degraded(), false, false, first.coherent());
   }
 
   @Override

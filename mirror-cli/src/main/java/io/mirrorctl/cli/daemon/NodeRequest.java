@@ -38,7 +38,13 @@ import java.util.OptionalLong;
 public sealed interface NodeRequest {
 
   /** Starts an array. */
-  record Assemble(String array, List<String> disks, boolean run, boolean readOnly, boolean force)
+  record Assemble(
+      String array,
+      List<String> disks,
+      boolean run,
+      boolean readOnly,
+      boolean force,
+      boolean coherent)
       implements NodeRequest {
     public Assemble {
       ArrayNames.check(array);

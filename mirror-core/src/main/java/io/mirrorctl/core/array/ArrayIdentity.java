@@ -14,8 +14,10 @@ import java.util.UUID;
  * @param slots how many nodes can have it in use at a time; 0 without a clustered bitmap
  * @param unit bytes in the largest sector of the members: the smallest request of a shared array
  * @param chunkBytes what one bit of the bitmap stands for; 0 without one
+ * @param sizeBytes of the array
  */
-public record ArrayIdentity(UUID uuid, BitmapKind kind, int slots, int unit, long chunkBytes) {
+public record ArrayIdentity(
+    UUID uuid, BitmapKind kind, int slots, int unit, long chunkBytes, long sizeBytes) {
 
   /** Reads it from the members at hand, as an assembly of them would. */
   public static ArrayIdentity read(List<? extends BlockDevice> devices) throws IOException {

@@ -308,7 +308,8 @@ final class Assembly {
         kind,
         kind == BitmapKind.CLUSTERED ? header.nodes() : 0,
         unit(),
-        kind == BitmapKind.NONE ? 0 : header.chunksize());
+        kind == BitmapKind.NONE ? 0 : header.chunksize(),
+        plan.freshest().size() * SectorRange.SECTOR_BYTES);
   }
 
   /**

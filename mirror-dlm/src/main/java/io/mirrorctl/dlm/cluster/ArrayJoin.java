@@ -49,6 +49,7 @@ final class ArrayJoin {
   private final String name;
   private final List<? extends BlockDevice> devices;
   private final ArrayOptions options;
+  private final Coherence coherence;
   private final Deaths deaths = new Deaths();
   private final Inbox inbox;
   private final ArrayEvents events;
@@ -60,11 +61,16 @@ final class ArrayJoin {
    * @param devices under the node's lease; closed if this fails
    */
   ArrayJoin(
-      ClusterNode node, String name, List<? extends BlockDevice> devices, ArrayOptions options) {
+      ClusterNode node,
+      String name,
+      List<? extends BlockDevice> devices,
+      ArrayOptions options,
+      Coherence coherence) {
     this.node = node;
     this.name = name;
     this.devices = devices;
     this.options = options;
+    this.coherence = coherence;
     this.inbox = new Inbox(node.env(), node::halt);
     this.events = new ArrayEvents(deaths, inbox);
   }
@@ -80,7 +86,7 @@ final class ArrayJoin {
                 .formatted(name, identity.kind().name().toLowerCase(Locale.ROOT)));
       }
       joinLockspace(identity);
-      ClusterArray array = assemble();
+      ClusterArray array = assemble(rangesOf(identity));
       joined = true;
       return array;
     } finally {
@@ -143,6 +149,10 @@ final class ArrayJoin {
                 Long.toString(identity.chunkBytes()),
                 "read policy",
                 READ_POLICY,
+                "coherent",
+                rangesOf(identity)
+                    .map(bytes -> "in ranges of %d MiB".formatted(bytes >> 20))
+                    .orElse("no"),
                 "I/O margin",
                 node.settings().ioMargin().toMillis() + " ms"));
     for (int attempt = 1; channel == null; attempt++) {
@@ -186,6 +196,14 @@ final class ArrayJoin {
     }
   }
 
+  /** Bytes of a range that has a lock of its own, if there are such. */
+  private Optional<Long> rangesOf(ArrayIdentity identity) {
+    return switch (coherence) {
+      case CLIENTS -> Optional.empty();
+      case RANGE_LOCKS -> Optional.of(CoherentRanges.rangeBytes(identity.sizeBytes()));
+    };
+  }
+
   private JoinOutcome join(String lockspace, LockspaceSettings settings) throws IOException {
     var outcome = new CompletableFuture<JoinOutcome>();
     // on the loop, so that no callback comes before all is in place
@@ -210,7 +228,7 @@ final class ArrayJoin {
     return Await.done(outcome, "joining the nodes that have %s in use".formatted(name));
   }
 
-  private ClusterArray assemble() throws IOException {
+  private ClusterArray assemble(Optional<Long> rangeBytes) throws IOException {
     Lockspace lockspace = channel.lockspace();
     var slots = new Slots(lockspace);
     slots.takeOwn();
@@ -234,8 +252,18 @@ final class ArrayJoin {
       array =
           new ClusterArray(
               new ClusterArray.Parts(
-                  mirror, control, port, sync, channel, slots, token, changes, turns, takeover,
-                  inbox),
+                  mirror,
+                  control,
+                  port,
+                  sync,
+                  channel,
+                  slots,
+                  token,
+                  changes,
+                  turns,
+                  takeover,
+                  inbox,
+                  rangeBytes.map(bytes -> new CoherentRanges(lockspace, bytes))),
               node.env(),
               node::halt);
       node.add(array);

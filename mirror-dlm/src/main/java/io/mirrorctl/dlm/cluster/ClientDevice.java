@@ -9,6 +9,7 @@ import io.mirrorctl.core.block.WriteOption;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -19,27 +20,44 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class ClientDevice implements BlockDevice {
   private final BlockDevice device;
+  private final Optional<CoherentRanges> ranges;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition ended = lock.newCondition();
   private int underWay;
   private boolean closed;
 
-  ClientDevice(BlockDevice device) {
+  /**
+   * @param ranges orders requests with those of other nodes
+   */
+  ClientDevice(BlockDevice device, Optional<CoherentRanges> ranges) {
     this.device = device;
+    this.ranges = ranges;
   }
 
   private interface Request<T> {
     T run() throws IOException;
   }
 
-  private interface Change {
-    void run() throws IOException;
+  private void reads(long offset, long length, CoherentRanges.Request request) throws IOException {
+    if (ranges.isPresent()) {
+      counted(() -> ranges.get().read(offset, length, request));
+    } else {
+      counted(request);
+    }
   }
 
-  private void counted(Change change) throws IOException {
+  private void writes(long offset, long length, CoherentRanges.Request request) throws IOException {
+    if (ranges.isPresent()) {
+      counted(() -> ranges.get().write(offset, length, request));
+    } else {
+      counted(request);
+    }
+  }
+
+  private void counted(CoherentRanges.Request request) throws IOException {
     Void _ =
         asked(() -> {
-          change.run();
+          request.run();
           return null;
         });
   }
@@ -103,12 +121,12 @@ final class ClientDevice implements BlockDevice {
 
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
-    counted(() -> device.read(offset, into));
+    reads(offset, into.remaining(), () -> device.read(offset, into));
   }
 
   @Override
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-    counted(() -> device.write(offset, from, options));
+    writes(offset, from.remaining(), () -> device.write(offset, from, options));
   }
 
   @Override
@@ -118,12 +136,12 @@ final class ClientDevice implements BlockDevice {
 
   @Override
   public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-    counted(() -> device.discard(offset, length, options));
+    writes(offset, length, () -> device.discard(offset, length, options));
   }
 
   @Override
   public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-    counted(() -> device.writeZeroes(offset, length, options));
+    writes(offset, length, () -> device.writeZeroes(offset, length, options));
   }
 
   @Override

@@ -47,7 +47,8 @@ public final class ClusterArray implements Mirror {
       Changes changes,
       ResyncTurns turns,
       Takeover takeover,
-      Inbox inbox) {}
+      Inbox inbox,
+      Optional<CoherentRanges> ranges) {}
 
   private final Parts parts;
   private final ClientDevice device;
@@ -64,7 +65,7 @@ public final class ClusterArray implements Mirror {
     this.parts = parts;
     this.env = env;
     this.halt = halt;
-    this.device = new ClientDevice(parts.array().device());
+    this.device = new ClientDevice(parts.array().device(), parts.ranges());
   }
 
   /** The name under which this node knows the array. */
@@ -139,6 +140,7 @@ public final class ClusterArray implements Mirror {
   }
 
   private void leave() throws IOException {
+    parts.ranges().ifPresent(ranges -> ranges.end(name() + " is stopped"));
     device.drain();
     parts.turns().stop();
     parts.sync().close();
@@ -197,6 +199,7 @@ public final class ClusterArray implements Mirror {
     parts.control().halt(reason);
     parts.inbox().halt();
     parts.turns().stop();
+    parts.ranges().ifPresent(ranges -> ranges.end(reason));
   }
 
   /** After a halt; complete when all I/O has returned and the members are closed. */

@@ -159,13 +159,15 @@ public final class ClusterNode implements AutoCloseable {
    * @param name under which this node knows it
    * @param devices its members, open; they belong to the array, and are closed with it or when this
    *     fails
+   * @param coherence the same on all nodes that have it in use
    * @throws IOException if that is not possible, saying why: for instance if no slot is free
    */
   public ClusterArray assemble(
-      String name, List<? extends BlockDevice> devices, ArrayOptions options) throws IOException {
+      String name, List<? extends BlockDevice> devices, ArrayOptions options, Coherence coherence)
+      throws IOException {
     List<LeasedDevice> leased =
         devices.stream().map(device -> new LeasedDevice(device, gate)).toList();
-    return new ArrayJoin(this, name, leased, options).run();
+    return new ArrayJoin(this, name, leased, options, coherence).run();
   }
 
   /**

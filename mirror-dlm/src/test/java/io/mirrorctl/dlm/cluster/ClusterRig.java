@@ -48,6 +48,7 @@ final class ClusterRig implements AutoCloseable {
   private final Path directory;
   private EmbeddedZooKeeper servers;
   private Heartbeat heartbeat = QUICK;
+  private Coherence coherence = Coherence.CLIENTS;
   private final List<Path> files = new ArrayList<>();
   private final List<Node> nodes = new CopyOnWriteArrayList<>();
 
@@ -95,6 +96,11 @@ final class ClusterRig implements AutoCloseable {
     for (FileDevice device : devices) {
       device.close();
     }
+  }
+
+  /** For nodes to come. */
+  void coherence(Coherence other) {
+    coherence = other;
   }
 
   /** For nodes to come. */
@@ -242,7 +248,7 @@ final class ClusterRig implements AutoCloseable {
         member.readHook(firstReadHook);
         members.add(member);
       }
-      array = Optional.of(node.assemble("shared", members, options));
+      array = Optional.of(node.assemble("shared", members, options, coherence));
     }
 
     ClusterNode node() {

@@ -1,0 +1,98 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.dlm.lock.LockMode;
+import io.mirrorctl.dlm.lock.Lockspace;
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+
+/**
+ * Orders the requests of all nodes to one array, range by range ({@link Coherence#RANGE_LOCKS}): a
+ * request holds the locks of all ranges that it touches, taken in rising order.
+ *
+ * <p>The locks say nothing about whether the node may do I/O at all: that is asked at its members,
+ * by its lease. They end with the incarnation, as all its locks do.
+ *
+ * <p>Threading: any thread but the loop's.
+ */
+final class CoherentRanges {
+  /** So many at most, whatever the array's size: each is a record that stays. */
+  private static final int MOST = 1024;
+
+  private static final long LEAST_BYTES = 1 << 20;
+
+  private final Lockspace lockspace;
+  private final long rangeBytes;
+  private final ConcurrentMap<Long, CoherentRange> ranges = new ConcurrentHashMap<>();
+  private volatile Optional<String> ended = Optional.empty();
+
+  /** A request. */
+  @FunctionalInterface
+  interface Request {
+    void run() throws IOException;
+  }
+
+  CoherentRanges(Lockspace lockspace, long rangeBytes) {
+    this.lockspace = lockspace;
+    this.rangeBytes = rangeBytes;
+  }
+
+  /** The bytes of a range of an array of this size: a power of two. */
+  static long rangeBytes(long arrayBytes) {
+    long bytes = LEAST_BYTES;
+    while (bytes * MOST < arrayBytes) {
+      bytes *= 2;
+    }
+    return bytes;
+  }
+
+  /** A request that sees whole what others have written. */
+  void read(long offset, long length, Request request) throws IOException {
+    inside(LockMode.PR, offset, length, request);
+  }
+
+  /** A request whose effect others see whole. */
+  void write(long offset, long length, Request request) throws IOException {
+    inside(LockMode.PW, offset, length, request);
+  }
+
+  private void inside(LockMode mode, long offset, long length, Request request) throws IOException {
+    if (length <= 0) {
+      request.run();
+      return;
+    }
+    long first = offset / rangeBytes;
+    long last = (offset + length - 1) / rangeBytes;
+    long next = first;
+    try {
+      for (; next <= last; next++) {
+        range(next).enter(mode);
+      }
+      request.run();
+    } finally {
+      for (long entered = first; entered < next; entered++) {
+        range(entered).exit();
+      }
+    }
+  }
+
+  private CoherentRange range(long number) throws DeviceException {
+    CoherentRange range =
+        ranges.computeIfAbsent(
+            number, _ -> new CoherentRange(lockspace, "range%04d".formatted(number)));
+    Optional<String> reason = ended;
+    if (reason.isPresent()) {
+      range.end(reason.get());
+    }
+    return range;
+  }
+
+  /** Requests that wait, and all to come, fail with {@link IoFailure#CLOSED}. */
+  void end(String reason) {
+    ended = Optional.of(reason);
+    ranges.values().forEach(range -> range.end(reason));
+  }
+}
