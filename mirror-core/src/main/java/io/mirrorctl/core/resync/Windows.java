@@ -78,7 +78,10 @@ sealed interface Windows {
     /** What other nodes were told last, or are being told. */
     private List<Window> told = List.of();
 
-    /** What is copied at the moment; one of those told. */
+    /** What all have answered. */
+    private List<Window> answered = List.of();
+
+    /** What is copied at the moment; one of those answered. */
     private Optional<Window> current = Optional.empty();
 
     private long enteredAt;
@@ -119,7 +122,7 @@ sealed interface Windows {
       endCurrent();
       awaitAnnounced();
       Optional<Window> ahead =
-          told.stream().filter(window -> !late && window.holds(first)).findFirst();
+          answered.stream().filter(window -> !late && window.holds(first)).findFirst();
       if (ahead.isPresent()) {
         current = ahead;
       } else {
@@ -172,6 +175,7 @@ sealed interface Windows {
 
     private void announce(List<Window> windows) {
       told = List.copyOf(windows);
+      answered = List.of();
       announcing =
           CompletableFuture.supplyAsync(
               () -> {
@@ -194,6 +198,7 @@ sealed interface Windows {
       }
       try {
         size.announced(last.join());
+        answered = told;
       } catch (CompletionException e) {
         if (e.getCause() instanceof UncheckedIOException cause) {
           throw cause.getCause();
@@ -229,6 +234,7 @@ sealed interface Windows {
       } finally {
         if (!told.isEmpty()) {
           told = List.of();
+          answered = List.of();
           permit.announce(List.of());
         }
       }
