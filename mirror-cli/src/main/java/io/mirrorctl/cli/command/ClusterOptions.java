@@ -1,14 +1,11 @@
 package io.mirrorctl.cli.command;
 
-import static com.google.common.base.Strings.isNullOrEmpty;
-
 import com.google.common.net.HostAndPort;
 import io.mirrorctl.cli.cluster.ClusterConfig;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Stream;
@@ -207,16 +204,6 @@ final class ClusterOptions {
 
   private Path defaultDirectory() {
     ClusterConfig.root(cluster.orElseThrow()); // a name that is no directory is refused
-    return state(System.getenv(), System.getProperty("user.name"), System.getProperty("user.home"))
-        .resolve("mirrorctl")
-        .resolve(cluster.get());
-  }
-
-  private static Path state(Map<String, String> environment, String user, String home) {
-    String named = environment.get("XDG_STATE_HOME");
-    if (!isNullOrEmpty(named)) {
-      return Path.of(named);
-    }
-    return "root".equals(user) ? Path.of("/var/lib") : Path.of(home, ".local", "state");
+    return StateDirectory.ours().resolve(cluster.get());
   }
 }

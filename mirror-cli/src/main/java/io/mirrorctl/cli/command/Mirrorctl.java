@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
       ZeroSuperblockCommand.class,
       CompareCommand.class,
       NodeCommand.class,
+      ServeDiskCommand.class,
       AssembleCommand.class,
       StopCommand.class,
       DetailCommand.class,

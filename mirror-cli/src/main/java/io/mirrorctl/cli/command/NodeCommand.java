@@ -11,8 +11,6 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,36 +41,7 @@ final class NodeCommand extends DiskSubcommand {
       description = "The control socket; else $MIRRORCTL_SOCKET, else the default one.")
   private Optional<Path> socket;
 
-  @Option(
-      names = "--tls",
-      paramLabel = "off|allow|require",
-      description =
-          "Whether NBD clients may or must use TLS; require if there is a certificate, else off.")
-  private Optional<NbdTls.Mode> tls;
-
-  @Option(
-      names = "--tls-cert",
-      paramLabel = "FILE",
-      description =
-          "PEM file with the certificate of the NBD server and those that lead to its CA.")
-  private Optional<Path> tlsCertificates;
-
-  @Option(
-      names = "--tls-key",
-      paramLabel = "FILE",
-      description = "PEM file with its private key, PKCS#8, not encrypted.")
-  private Optional<Path> tlsKey;
-
-  @Option(
-      names = "--tls-ca",
-      paramLabel = "FILE",
-      description = "PEM file with the CAs of client certificates.")
-  private Optional<Path> tlsAuthority;
-
-  @Option(
-      names = "--tls-client-certs",
-      description = "Only clients with a certificate of --tls-ca are served.")
-  private boolean tlsClientCertificates;
+  @Mixin private NbdListenOptions tls;
 
   @Option(
       names = "--assemble",
@@ -108,7 +77,8 @@ final class NodeCommand extends DiskSubcommand {
   ExitCode run(Console console) throws IOException, InterruptedException {
     NodeConfig config = config();
     config.nbd().stream()
-        .filter(address -> config.tls().mode() != NbdTls.Mode.REQUIRE && isOpenToOthers(address))
+        .filter(address ->
+            config.tls().mode() != NbdTls.Mode.REQUIRE && NbdListenOptions.isOpenToOthers(address))
         .forEach(address ->
             console.note(
                 "NBD at %s can be reached from other hosts, and anybody there can read and write without TLS",
@@ -133,7 +103,7 @@ final class NodeCommand extends DiskSubcommand {
               .map(path -> path.toAbsolutePath().normalize())
               .orElseGet(ControlSocket::defaultPath),
           nbd.stream().map(NbdAddress::parse).toList(),
-          tls(),
+          tls.tls(),
           diskTls(),
           cluster.config(name),
           assemble.stream().map(this::array).toList());
@@ -142,35 +112,9 @@ final class NodeCommand extends DiskSubcommand {
     }
   }
 
-  private NbdTls tls() {
-    NbdTls.Mode mode =
-        tls.orElse(tlsCertificates.isPresent() ? NbdTls.Mode.REQUIRE : NbdTls.Mode.OFF);
-    if (tlsClientCertificates != tlsAuthority.isPresent()) {
-      throw usage("--tls-client-certs and --tls-ca need each other");
-    }
-    if (mode == NbdTls.Mode.OFF
-        && (tlsCertificates.isPresent() || tlsKey.isPresent() || tlsClientCertificates)) {
-      throw usage("--tls off does not go with a certificate, its key or client certificates");
-    }
-    return new NbdTls(mode, tlsCertificates, tlsKey, tlsAuthority);
-  }
-
   private NodeRequest.Assemble array(String text) {
     AssembleOption option = AssembleOption.parse(text);
     return new NodeRequest.Assemble(
         ArrayNames.check(option.name()), disks(option.disks()), run, readOnly, force, coherent);
-  }
-
-  private static boolean isOpenToOthers(NbdAddress address) {
-    return switch (address) {
-      case NbdAddress.Unix _ -> false;
-      case NbdAddress.Tcp tcp -> {
-        try {
-          yield tcp.host().isEmpty() || !InetAddress.getByName(tcp.host()).isLoopbackAddress();
-        } catch (UnknownHostException e) {
-          yield false; // listening there will fail with a better message
-        }
-      }
-    };
   }
 }

@@ -1,6 +1,7 @@
 package io.mirrorctl.cli.daemon;
 
 import io.mirrorctl.cli.cluster.ClusterSeat;
+import io.mirrorctl.cli.nbd.NodeIdentity;
 import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.LocalMirror;
@@ -26,17 +27,17 @@ import java.util.Optional;
  * <p>Threading: any thread.
  */
 final class ArrayStarter {
-  private final DiskOpener disks;
+  private final Disks disks;
   private final Optional<ClusterSeat> seat;
   private final Env env;
 
   /** Opens a disk by its name. */
   @FunctionalInterface
-  interface DiskOpener {
-    BlockDevice open(String disk, DeviceAccess access) throws IOException;
+  private interface Opener {
+    BlockDevice open(String disk) throws IOException;
   }
 
-  ArrayStarter(DiskOpener disks, Optional<ClusterSeat> seat, Env env) {
+  ArrayStarter(Disks disks, Optional<ClusterSeat> seat, Env env) {
     this.disks = disks;
     this.seat = seat;
     this.env = env;
@@ -92,9 +93,10 @@ final class ArrayStarter {
     }
     ClusterNode node = in.node();
     var access = new DeviceAccess.SharedBy(in.cluster() + "/" + identity.uuid());
+    var self = new NodeIdentity(node.ensemble(), node.self().node(), node.self().number());
     return node.assemble(
         request.array(),
-        open(request.disks(), access),
+        open(request.disks(), disk -> disks.open(disk, access, self)),
         options(request),
         request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
   }
@@ -107,10 +109,14 @@ final class ArrayStarter {
   }
 
   private List<BlockDevice> open(List<String> names, DeviceAccess access) throws IOException {
+    return open(names, disk -> disks.open(disk, access));
+  }
+
+  private static List<BlockDevice> open(List<String> names, Opener opener) throws IOException {
     List<BlockDevice> open = new ArrayList<>();
     try {
       for (String disk : names) {
-        open.add(disks.open(disk, access));
+        open.add(opener.open(disk));
       }
       return open;
     } catch (IOException | RuntimeException e) {

@@ -4,6 +4,7 @@ import io.mirrorctl.cli.nbd.NbdClientConfig;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdDevice;
 import io.mirrorctl.cli.nbd.NbdUri;
+import io.mirrorctl.cli.nbd.NodeIdentity;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.block.FileDevice;
@@ -54,13 +55,29 @@ public final class Disks {
    */
   public BlockDevice open(String disk, DeviceAccess access) throws IOException {
     if (NbdUri.looksLike(disk)) {
-      return NbdDevice.connect(
-          NbdUri.parse(disk),
-          NbdClientConfig.DEFAULT
-              .withTls(tls)
-              .withReadOnly(access instanceof DeviceAccess.ReadOnly),
-          Env.system());
+      return connect(disk, config().withReadOnly(access instanceof DeviceAccess.ReadOnly));
     }
     return FileDevice.open(Path.of(disk), access);
+  }
+
+  /**
+   * The same for a member of a shared array.
+   *
+   * @param self told to servers, which refuse it once it is fenced
+   */
+  public BlockDevice open(String disk, DeviceAccess.SharedBy access, NodeIdentity self)
+      throws IOException {
+    if (NbdUri.looksLike(disk)) {
+      return connect(disk, config().sharedBy(self));
+    }
+    return FileDevice.open(Path.of(disk), access);
+  }
+
+  private NbdClientConfig config() {
+    return NbdClientConfig.DEFAULT.withTls(tls);
+  }
+
+  private static NbdDevice connect(String disk, NbdClientConfig config) throws IOException {
+    return NbdDevice.connect(NbdUri.parse(disk), config, Env.system());
   }
 }

@@ -11,15 +11,16 @@ import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.UUID;
 import javax.net.ssl.SSLException;
 
 /**
  * The client's side of fixed newstyle negotiation, up to the transmission phase.
  *
- * <p>Asks for TLS (if the URI wants it, then nothing else goes before it), structured replies,
- * {@code base:allocation}, and the export with its block sizes; falls back to EXPORT_NAME with
- * servers that do not know GO. Nothing a server sends makes this allocate, loop or wait without
- * limit.
+ * <p>Asks for TLS (if the URI wants it, then nothing else goes before it), structured replies, says
+ * who it is (if it is a node of a cluster, on a disk it shares), asks for {@code base:allocation},
+ * and the export with its block sizes; falls back to EXPORT_NAME with servers that do not know GO.
+ * Nothing a server sends makes this allocate, loop or wait without limit.
  */
 final class ClientHandshake {
   /** No reply to an option of ours is longer: texts end at 4096 bytes. */
@@ -35,6 +36,7 @@ final class ClientHandshake {
 
   private boolean noZeroes;
   private boolean showsCertificate;
+  private Optional<UUID> storage = Optional.empty();
 
   private ClientHandshake(ClientSocket socket, NbdUri uri, Deadline deadline) {
     this.socket = socket;
@@ -50,18 +52,113 @@ final class ClientHandshake {
    */
   static ServerExport negotiate(
       ClientSocket socket, NbdUri uri, NbdClientTls tls, Deadline deadline) throws IOException {
+    return negotiate(socket, uri, tls, Optional.empty(), new OwedFences(), deadline);
+  }
+
+  /**
+   * The same as a node of a cluster.
+   *
+   * @param owed whom the server has to refuse before it lets us have the export
+   */
+  static ServerExport negotiate(
+      ClientSocket socket,
+      NbdUri uri,
+      NbdClientTls tls,
+      Optional<NodeIdentity> node,
+      OwedFences owed,
+      Deadline deadline)
+      throws IOException {
     var handshake = new ClientHandshake(socket, uri, deadline);
-    handshake.greet();
-    if (uri.tls()) {
-      handshake.startTls(tls);
-    }
+    handshake.begin(tls);
     boolean structured = handshake.structuredReplies();
+    if (node.isPresent()) {
+      handshake.storage = handshake.identify(node.get());
+      if (handshake.storage.isPresent()) {
+        for (NodeIdentity victim : owed.toldBy(node)) {
+          handshake.fence(victim);
+          owed.paid(victim);
+        }
+      }
+    }
     OptionalInt context = structured ? handshake.allocationContext() : OptionalInt.empty();
     ServerExport export = handshake.go(structured, context);
     if (handshake.in.hasRemaining()) {
       throw new ProtocolViolation("it sends replies before there is a request");
     }
     return export;
+  }
+
+  /**
+   * Tells a server to refuse a node.
+   *
+   * @return false if the server cannot do that at all
+   * @throws IOException if it has not, or one cannot know
+   */
+  static boolean fence(
+      ClientSocket socket,
+      NbdUri uri,
+      NbdClientTls tls,
+      NodeIdentity node,
+      NodeIdentity victim,
+      Deadline deadline)
+      throws IOException {
+    var handshake = new ClientHandshake(socket, uri, deadline);
+    handshake.begin(tls);
+    if (handshake.identify(node).isEmpty()) {
+      return false;
+    }
+    handshake.fence(victim);
+    handshake.sendOption(Nbd.OPT_ABORT, new byte[0]);
+    return true;
+  }
+
+  private void begin(NbdClientTls tls) throws IOException {
+    greet();
+    if (uri.tls()) {
+      startTls(tls);
+    }
+  }
+
+  /** Says who we are; empty if the server does not want to know. */
+  private Optional<UUID> identify(NodeIdentity node) throws IOException {
+    sendOption(Nbd.OPT_IDENTIFY, bytes(node));
+    Reply reply = reply(Nbd.OPT_IDENTIFY);
+    if (reply.type == Nbd.REP_ERR_TLS_REQD) {
+      throw tlsRequired();
+    }
+    if (reply.type == Nbd.REP_ERR_POLICY) {
+      throw new DeviceException(
+          IoFailure.GONE, "the server does not serve %s%s".formatted(node, reply.text()));
+    }
+    if (reply.type == Nbd.REP_ERR_PLATFORM) {
+      throw new DeviceException(
+          IoFailure.GONE, "the server cannot serve %s yet%s".formatted(node, reply.text()));
+    }
+    if (reply.isError()) {
+      return Optional.empty();
+    }
+    if (reply.type != Nbd.REP_STORAGE || reply.data.length != 2 * Long.BYTES) {
+      throw new ProtocolViolation("a wrong answer to who we are");
+    }
+    ByteBuffer id = ByteBuffer.wrap(reply.data);
+    reply(Nbd.OPT_IDENTIFY).mustBeAck();
+    return Optional.of(new UUID(id.getLong(), id.getLong()));
+  }
+
+  private void fence(NodeIdentity victim) throws IOException {
+    sendOption(Nbd.OPT_FENCE, bytes(victim));
+    Reply reply = reply(Nbd.OPT_FENCE);
+    if (reply.isError()) {
+      throw new DeviceException(
+          IoFailure.OTHER, "the server has not fenced %s%s".formatted(victim, reply.text()));
+    }
+    reply.mustBeAck();
+  }
+
+  private static byte[] bytes(NodeIdentity node) {
+    ByteBuffer data = ByteBuffer.allocate(NodeIdentity.BYTES);
+    node.put(data);
+    return data.array();
   }
 
   private void greet() throws IOException {
@@ -225,12 +322,12 @@ final class ClientHandshake {
     return export(sizeAndFlags.flip(), ServerExport.DEFAULT_SIZES, structured, context);
   }
 
-  private static ServerExport export(
+  private ServerExport export(
       ByteBuffer sizeAndFlags, BlockSizes sizes, boolean structured, OptionalInt context) {
     long size = sizeAndFlags.getLong();
     int flags = sizeAndFlags.getShort() & 0xffff;
     int known = (flags & Nbd.FLAG_HAS_FLAGS) == 0 ? 0 : flags;
-    return new ServerExport(size, known, sizes, structured, context);
+    return new ServerExport(size, known, sizes, structured, context, storage);
   }
 
   private IOException refused(Reply reply) {

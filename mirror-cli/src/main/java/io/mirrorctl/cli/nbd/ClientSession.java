@@ -35,7 +35,8 @@ final class ClientSession {
   }
 
   /** Everything a session is made from. */
-  record Setup(NbdUri uri, NbdClientConfig config, UnflushedWrites unflushed, Env env) {}
+  record Setup(
+      NbdUri uri, NbdClientConfig config, UnflushedWrites unflushed, OwedFences owed, Env env) {}
 
   /**
    * Connects, negotiates and starts to serve.
@@ -50,7 +51,7 @@ final class ClientSession {
     List<ClientSocket> sockets = new ArrayList<>(List.of(socket));
     boolean opened = false;
     try {
-      ServerExport export = ClientHandshake.negotiate(socket, setup.uri(), config.tls(), deadline);
+      ServerExport export = negotiate(setup, socket, deadline);
       export.checkUsable(config.readOnly());
       Optional<String> whyNot = before.flatMap(b -> b.whyNot(export));
       if (whyNot.isPresent()) {
@@ -68,6 +69,12 @@ final class ClientSession {
         sockets.forEach(ClientSocket::abort);
       }
     }
+  }
+
+  private static ServerExport negotiate(Setup setup, ClientSocket socket, Deadline deadline)
+      throws IOException {
+    return ClientHandshake.negotiate(
+        socket, setup.uri(), setup.config().tls(), setup.config().node(), setup.owed(), deadline);
   }
 
   /** The export has changed so that this device cannot go on with it. */
@@ -88,9 +95,7 @@ final class ClientSession {
       boolean same = false;
       try {
         socket = ClientSocket.connect(setup.uri().address(), soon);
-        same =
-            ClientHandshake.negotiate(socket, setup.uri(), setup.config().tls(), soon)
-                .equals(export);
+        same = negotiate(setup, socket, soon).equals(export);
       } catch (IOException e) {
         System.getLogger(NbdDevice.class.getName())
             .log(

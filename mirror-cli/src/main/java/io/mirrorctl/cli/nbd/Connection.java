@@ -111,6 +111,13 @@ final class Connection implements Runnable, Watch.Watched {
     long left = limit - (server.env().ticker().read() - arrival);
     // what is left must do for the answer too
     String obstacle = export.admit(candidate, arrival, left / 2);
+    if (obstacle == null && server.fences().isPresent()) {
+      obstacle =
+          server.fences().get().admit(candidate, agreed.client(), !agreed.rules().isReadOnly());
+      if (obstacle != null) {
+        export.ended(candidate);
+      }
+    }
     if (obstacle == null) {
       session = candidate;
     } else {
@@ -123,6 +130,7 @@ final class Connection implements Runnable, Watch.Watched {
     Session ended = session;
     if (ended != null) {
       export.ended(ended);
+      server.fences().ifPresent(fences -> fences.ended(ended));
     }
     end();
   }

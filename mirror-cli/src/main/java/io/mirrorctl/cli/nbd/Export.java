@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A client that lost its connection and comes back must not meet its own old writes again: so a
  * new session is admitted only when no session that ended has a change under way, and when it is
- * sure of each other session that its client had not gone by then.
+ * sure of each other session that its client had not gone by then. Sessions of other nodes, where
+ * clients say which they are, do not matter.
  *
  * <p>Not covered: a client whose end never arrives, because its host or the network died. Its
  * session looks idle until keepalive gives it up.
@@ -65,8 +66,9 @@ final class Export {
    * What clients are told the device can do.
    *
    * @param structured whether the client takes structured replies
+   * @param readOnly whether this client may only read
    */
-  int transmissionFlags(boolean structured) {
+  int transmissionFlags(boolean structured, boolean readOnly) {
     Set<DeviceFeature> features = device.features();
     int flags = Nbd.FLAG_HAS_FLAGS | Nbd.FLAG_SEND_FLUSH | Nbd.FLAG_SEND_FUA | Nbd.FLAG_SEND_CACHE;
     if (structured) {
@@ -75,7 +77,7 @@ final class Export {
     if (features.contains(DeviceFeature.SHARED_FLUSH)) {
       flags |= Nbd.FLAG_CAN_MULTI_CONN;
     }
-    if (features.contains(DeviceFeature.READ_ONLY)) {
+    if (readOnly || features.contains(DeviceFeature.READ_ONLY)) {
       return flags | Nbd.FLAG_READ_ONLY;
     }
     flags |= Nbd.FLAG_SEND_WRITE_ZEROES;
@@ -102,8 +104,11 @@ final class Export {
   }
 
   /** What keeps a new session out, or null if it may begin. */
-  private @Nullable String obstacle(long arrival) {
+  private @Nullable String obstacle(Session candidate, long arrival) {
     for (Session session : sessions) {
+      if (!session.client().equals(candidate.client())) {
+        continue; // another node, which sends its own requests again and no others
+      }
       if (session.isEnding()) {
         if (session.isChanging()) {
           return "writes of a closed connection are still under way";
@@ -132,7 +137,7 @@ final class Export {
         if (closed) {
           return "the export is being closed";
         }
-        String obstacle = obstacle(arrival);
+        String obstacle = obstacle(session, arrival);
         if (obstacle == null) {
           sessions.add(session);
           return null;

@@ -91,12 +91,24 @@ final class Nbd {
   static final int OPT_SET_META_CONTEXT = 10;
   static final int OPT_EXTENDED_HEADERS = 11;
 
+  /**
+   * Ours, above all that are assigned: who the client is. The data is a {@link NodeIdentity}; a
+   * server that knows it answers {@link #REP_STORAGE} and an acknowledgement.
+   */
+  static final int OPT_IDENTIFY = 0x4d52_0001;
+
+  /** Ours: refuse this {@link NodeIdentity} from now on. Only behind {@link #OPT_IDENTIFY}. */
+  static final int OPT_FENCE = 0x4d52_0002;
+
   // ---- option replies ----------------------------------------------------------------------
 
   static final int REP_ACK = 1;
   static final int REP_SERVER = 2;
   static final int REP_INFO = 3;
   static final int REP_META_CONTEXT = 4;
+
+  /** Ours: 16 bytes that are the same as long as nothing is lost that was written. */
+  static final int REP_STORAGE = 0x4d52_0001;
 
   /** Set in every reply type that is an error. */
   static final int REP_FLAG_ERROR = 1 << 31;

@@ -3,6 +3,7 @@ package io.mirrorctl.cli.nbd;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * How an {@link NbdDevice} behaves towards its server.
@@ -16,6 +17,9 @@ import java.time.Duration;
  * @param readOnly whether writes are refused here, so that a read-only export is good enough
  * @param connections how many connections to use at most; more than one only where the server says
  *     that a flush on one covers all (CAN_MULTI_CONN)
+ * @param node which node of a cluster this is, for a device that it shares with others: then a loss
+ *     is told at every break of a connection, as others may have written too, unless the server is
+ *     known to have lost nothing
  */
 public record NbdClientConfig(
     NbdClientTls tls,
@@ -23,7 +27,8 @@ public record NbdClientConfig(
     Duration requestTimeout,
     Duration retryLimit,
     boolean readOnly,
-    int connections) {
+    int connections,
+    Optional<NodeIdentity> node) {
 
   private static final Duration LONGEST = Duration.ofDays(1);
 
@@ -35,7 +40,8 @@ public record NbdClientConfig(
           Duration.ofSeconds(30),
           Duration.ofSeconds(30),
           false,
-          1);
+          1,
+          Optional.empty());
 
   public NbdClientConfig {
     checkPositive("connect timeout", connectTimeout);
@@ -60,26 +66,38 @@ public record NbdClientConfig(
 
   public NbdClientConfig withTls(NbdClientTls newTls) {
     return new NbdClientConfig(
-        newTls, connectTimeout, requestTimeout, retryLimit, readOnly, connections);
+        newTls, connectTimeout, requestTimeout, retryLimit, readOnly, connections, node);
   }
 
   public NbdClientConfig withTimeouts(Duration newConnectTimeout, Duration newRequestTimeout) {
     return new NbdClientConfig(
-        tls, newConnectTimeout, newRequestTimeout, retryLimit, readOnly, connections);
+        tls, newConnectTimeout, newRequestTimeout, retryLimit, readOnly, connections, node);
   }
 
   public NbdClientConfig withRetryLimit(Duration newRetryLimit) {
     return new NbdClientConfig(
-        tls, connectTimeout, requestTimeout, newRetryLimit, readOnly, connections);
+        tls, connectTimeout, requestTimeout, newRetryLimit, readOnly, connections, node);
   }
 
   public NbdClientConfig withReadOnly(boolean newReadOnly) {
     return new NbdClientConfig(
-        tls, connectTimeout, requestTimeout, retryLimit, newReadOnly, connections);
+        tls, connectTimeout, requestTimeout, retryLimit, newReadOnly, connections, node);
   }
 
   public NbdClientConfig withConnections(int newConnections) {
     return new NbdClientConfig(
-        tls, connectTimeout, requestTimeout, retryLimit, readOnly, newConnections);
+        tls, connectTimeout, requestTimeout, retryLimit, readOnly, newConnections, node);
+  }
+
+  /** As a node of a cluster, on a device that it shares. */
+  public NbdClientConfig sharedBy(NodeIdentity newNode) {
+    return new NbdClientConfig(
+        tls,
+        connectTimeout,
+        requestTimeout,
+        retryLimit,
+        readOnly,
+        connections,
+        Optional.of(newNode));
   }
 }

@@ -3,6 +3,7 @@ package io.mirrorctl.cli.nbd;
 import io.mirrorctl.core.block.BlockSizes;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.FencingDevice;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.VolatileDevice;
 import io.mirrorctl.core.block.WriteOption;
@@ -34,7 +35,7 @@ import java.util.Set;
  * <p>Discards and writes of zeroes may have any length; long ones are made in parts, and an error
  * may leave some of them done.
  */
-public final class NbdDevice implements VolatileDevice {
+public final class NbdDevice implements VolatileDevice, FencingDevice {
   /** The longest question for extents; the answer is a part of it anyway. */
   private static final long MAX_STATUS_BYTES = 1 << 30;
 
@@ -105,6 +106,11 @@ public final class NbdDevice implements VolatileDevice {
   @Override
   public void acknowledgeLoss() {
     link.acknowledgeLoss();
+  }
+
+  @Override
+  public Fence fence(int node, long incarnation) throws IOException {
+    return link.fence(node, incarnation);
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
@@ -48,7 +49,7 @@ public final class NbdServer implements Closeable {
 
   /** Starts a server with the machine's own clock and threads. */
   public static NbdServer start(NbdServerConfig config, NbdExports exports) throws IOException {
-    return start(config, exports, Env.system());
+    return start(config, exports, Optional.empty(), Env.system());
   }
 
   /**
@@ -58,6 +59,17 @@ public final class NbdServer implements Closeable {
    *     nothing was started
    */
   public static NbdServer start(NbdServerConfig config, NbdExports exports, Env env)
+      throws IOException {
+    return start(config, exports, Optional.empty(), env);
+  }
+
+  /**
+   * As {@link #start(NbdServerConfig, NbdExports, Env)}.
+   *
+   * @param fences says who may use the one export there is; else everybody may
+   */
+  public static NbdServer start(
+      NbdServerConfig config, NbdExports exports, Optional<NodeFences> fences, Env env)
       throws IOException {
     StartTls tls = config.tls().load();
     List<Listener> listeners = new ArrayList<>();
@@ -80,7 +92,8 @@ public final class NbdServer implements Closeable {
             AlignedBuffers.shared(),
             new ByteBudget(config.inFlightBytes(), share),
             new Quota(config.threads()),
-            new Watch(env));
+            new Watch(env),
+            fences);
     var server = new NbdServer(resources, tls, List.copyOf(listeners));
     env.io().execute(resources.watch());
     for (Listener listener : listeners) {

@@ -54,6 +54,8 @@ final class Negotiation {
   /** The export for which base:allocation was selected, by the name the client used. */
   private Optional<String> allocationOf = Optional.empty();
 
+  private Optional<NodeIdentity> client = Optional.empty();
+
   Negotiation(Resources server, StartTls tls, Gate gate, Transport transport, Input input) {
     this.server = server;
     this.tls = tls;
@@ -159,6 +161,15 @@ final class Negotiation {
           allocationOf = Optional.empty();
           metaContext(true, data, replies);
         }
+        case Nbd.OPT_IDENTIFY, Nbd.OPT_FENCE -> {
+          if (server.fences().isEmpty()) {
+            replies.error(Nbd.REP_ERR_UNSUP, "this is no disk server");
+          } else if (option == Nbd.OPT_IDENTIFY) {
+            identify(data.identity(), server.fences().get(), replies);
+          } else {
+            fence(data.identity(), server.fences().get(), replies);
+          }
+        }
         default -> replies.error(Nbd.REP_ERR_UNSUP, "option %d is not known".formatted(option));
       }
       return answer(replies);
@@ -195,6 +206,7 @@ final class Negotiation {
     input = new Input(transport, input.bytes());
     structured = false;
     allocationOf = Optional.empty();
+    client = Optional.empty();
     return Step.NEXT_OPTION;
   }
 
@@ -283,10 +295,11 @@ final class Negotiation {
     var rules =
         new Rules(
             export.device(),
-            export.transmissionFlags(structured),
+            export.transmissionFlags(
+                structured, server.fences().filter(f -> f.isReadOnlyFor(client)).isPresent()),
             allocationOf.equals(Optional.of(name)),
             server.config().maxRequestBytes());
-    return new Negotiated(export, rules, structured);
+    return new Negotiated(export, rules, structured, client);
   }
 
   private void metaContext(boolean select, OptionData data, OptionReplies replies)
@@ -313,6 +326,37 @@ final class Negotiation {
       }
     }
     replies.ack();
+  }
+
+  private void identify(NodeIdentity who, NodeFences fences, OptionReplies replies)
+      throws InterruptedException, Malformed {
+    if (client.isPresent() && !client.get().equals(who)) {
+      throw new Malformed("%s, and %s before".formatted(who, client.get()));
+    }
+    try {
+      fences.identify(who);
+      client = Optional.of(who);
+      replies.storage(fences.storage()).ack();
+    } catch (NodeFences.RefusedException e) {
+      replies.error(Nbd.REP_ERR_POLICY, e.getMessage());
+    } catch (IOException e) {
+      replies.error(Nbd.REP_ERR_PLATFORM, e.getMessage());
+    }
+  }
+
+  private void fence(NodeIdentity victim, NodeFences fences, OptionReplies replies)
+      throws InterruptedException, Malformed {
+    if (client.isEmpty()) {
+      throw new Malformed("a fence of somebody who has not said who it is");
+    }
+    try {
+      fences.fence(client.get(), victim);
+      replies.ack();
+    } catch (NodeFences.RefusedException e) {
+      replies.error(Nbd.REP_ERR_POLICY, e.getMessage());
+    } catch (IOException e) {
+      replies.error(Nbd.REP_ERR_PLATFORM, e.getMessage());
+    }
   }
 
   /** What a client sent, fit for a log. */

@@ -3,6 +3,7 @@ package io.mirrorctl.cli.nbd;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.UUID;
 
 /**
  * Reads the data of an option, trusting none of its lengths.
@@ -52,6 +53,20 @@ final class OptionData {
       return string;
     } catch (CharacterCodingException e) {
       throw new Malformed("a string that is not UTF-8");
+    }
+  }
+
+  /** A client or its victim, and nothing behind it. */
+  NodeIdentity identity() throws Malformed {
+    require(NodeIdentity.BYTES, "a node");
+    var cluster = new UUID(data.getLong(), data.getLong());
+    int node = data.getInt();
+    long incarnation = data.getLong();
+    end();
+    try {
+      return new NodeIdentity(cluster, node, incarnation);
+    } catch (IllegalArgumentException e) {
+      throw new Malformed(e.getMessage());
     }
   }
 

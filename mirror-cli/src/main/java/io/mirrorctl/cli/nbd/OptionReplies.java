@@ -5,6 +5,7 @@ import com.google.common.io.ByteStreams;
 import io.mirrorctl.core.block.BlockSizes;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.UUID;
 
 /** The replies to one option, collected so that they leave in one write. */
 final class OptionReplies {
@@ -64,6 +65,13 @@ final class OptionReplies {
     out.writeInt(sizes.minimum());
     out.writeInt(sizes.preferred());
     out.writeInt(sizes.maximum());
+    return this;
+  }
+
+  OptionReplies storage(UUID id) {
+    header(Nbd.REP_STORAGE, 2 * Long.BYTES);
+    out.writeLong(id.getMostSignificantBits());
+    out.writeLong(id.getLeastSignificantBits());
     return this;
   }
 

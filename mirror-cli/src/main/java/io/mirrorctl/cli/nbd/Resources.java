@@ -2,8 +2,13 @@ package io.mirrorctl.cli.nbd;
 
 import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.env.Env;
+import java.util.Optional;
 
-/** What the connections of one server share. */
+/**
+ * What the connections of one server share.
+ *
+ * @param fences who may use the export, on a server of one disk
+ */
 record Resources(
     Env env,
     NbdServerConfig config,
@@ -11,4 +16,5 @@ record Resources(
     AlignedBuffers memory,
     ByteBudget budget,
     Quota extraThreads,
-    Watch watch) {}
+    Watch watch,
+    Optional<NodeFences> fences) {}

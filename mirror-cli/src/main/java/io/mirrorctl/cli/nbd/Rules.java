@@ -92,6 +92,11 @@ record Rules(BlockDevice device, int flags, boolean allocation, int maxRequest) 
     return null;
   }
 
+  /** Whether the client may not change anything. */
+  boolean isReadOnly() {
+    return offered(Nbd.FLAG_READ_ONLY);
+  }
+
   private boolean offered(int flag) {
     return (flags & flag) != 0;
   }

@@ -9,6 +9,7 @@ import java.util.EnumSet;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.UUID;
 
 /**
  * What a server has agreed to for one export.
@@ -19,16 +20,28 @@ import java.util.Set;
  *     works in smaller units, and never above the payload every server takes
  * @param structuredReplies whether replies come in chunks
  * @param allocationContext the id of {@code base:allocation}, if extents can be asked for
+ * @param storage of a server that knows its clients: the same as before if it has lost nothing
  */
 record ServerExport(
     long sizeBytes,
     int flags,
     BlockSizes blockSizes,
     boolean structuredReplies,
-    OptionalInt allocationContext) {
+    OptionalInt allocationContext,
+    Optional<UUID> storage) {
 
   /** The largest minimum the protocol allows. */
   private static final int LARGEST_MINIMUM = 64 << 10;
+
+  /** Of a server that does not know its clients. */
+  ServerExport(
+      long sizeBytes,
+      int flags,
+      BlockSizes blockSizes,
+      boolean structuredReplies,
+      OptionalInt allocationContext) {
+    this(sizeBytes, flags, blockSizes, structuredReplies, allocationContext, Optional.empty());
+  }
 
   /** What applies where the server does not state block sizes. */
   static final BlockSizes DEFAULT_SIZES =
@@ -141,6 +154,9 @@ record ServerExport(
     }
     if (allocationContext.isPresent() && now.allocationContext.isEmpty()) {
       return Optional.of("the server no longer offers " + Nbd.CONTEXT_BASE_ALLOCATION);
+    }
+    if (storage.isPresent() && now.storage.isEmpty()) {
+      return Optional.of("the server no longer knows its clients, and could not refuse dead ones");
     }
     for (Capability capability : Capability.values()) {
       if (has(capability.flag) && !now.has(capability.flag)) {

@@ -3,13 +3,16 @@ package io.mirrorctl.cli.nbd;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.mirrorctl.cli.nbd.NbdRequest.Failure;
 import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.FencingDevice;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -19,9 +22,11 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>When a session is lost and the server had answered writes that no flush covers, then it may
  * have forgotten them: every request fails with {@link IoFailure#VOLATILE_LOSS} until {@link
- * #acknowledgeLoss}. Otherwise requests wait for the next session and are sent again, which is
- * harmless for all of them. After the retry limit they fail, and so do new ones at once, but the
- * search for the server goes on.
+ * #acknowledgeLoss}. So they do at every loss of a session if the device is shared, as other nodes
+ * have written too. A server that says what storage it has, as our disk server does, has lost
+ * nothing as long as that is the same. Otherwise requests wait for the next session and are sent
+ * again, which is harmless for all of them. After the retry limit they fail, and so do new ones at
+ * once, but the search for the server goes on.
  *
  * <p>Threading: {@link #submit} and the accessors from any thread. One thread, the keeper, waits
  * for the end of a session and makes the next one. {@code lock} guards all state and is not held
@@ -37,6 +42,16 @@ final class ServerLink {
           IoFailure.VOLATILE_LOSS,
           "the connection was lost after the server had answered writes that were not flushed;"
               + " it may have lost them");
+
+  private static final Failure SHARED_LOSS =
+      new Failure(
+          IoFailure.VOLATILE_LOSS,
+          "the connection was lost; the server may have lost writes, of this node or of others");
+
+  private static final Failure STORAGE_LOSS =
+      new Failure(
+          IoFailure.VOLATILE_LOSS,
+          "the server's host was restarted; it may have lost writes that were not flushed");
 
   private final ClientSession.Setup setup;
   private final UnflushedWrites unflushed;
@@ -58,9 +73,13 @@ final class ServerLink {
   @GuardedBy("lock")
   private List<NbdRequest> parked = new ArrayList<>();
 
-  /** Answered writes may be lost, and nobody has acknowledged that. */
+  /** Why answered writes may be lost, if so and nobody has acknowledged that. */
   @GuardedBy("lock")
-  private boolean lossUnacknowledged;
+  private Failure loss;
+
+  /** What the server of the last session had, if it tells. */
+  @GuardedBy("lock")
+  private Optional<UUID> storage;
 
   @GuardedBy("lock")
   private final Outage outage;
@@ -86,12 +105,13 @@ final class ServerLink {
     this.export = first.export();
     this.outage = new Outage(env.ticker(), setup.config().retryLimit());
     this.session = first;
+    this.storage = export.storage();
     this.open = first;
   }
 
   /** Connects for the first time; that is not retried. */
   static ServerLink open(NbdUri uri, NbdClientConfig config, Env env) throws IOException {
-    var setup = new ClientSession.Setup(uri, config, new UnflushedWrites(), env);
+    var setup = new ClientSession.Setup(uri, config, new UnflushedWrites(), new OwedFences(), env);
     Deadline deadline = Deadline.in(config.connectTimeout(), env.ticker());
     var first = ClientSession.open(setup, Optional.empty(), deadline);
     var link = new ServerLink(setup, first);
@@ -115,7 +135,7 @@ final class ServerLink {
       }
       lock.lock();
       try {
-        Failure refusal = closing ? CLOSED : lossUnacknowledged ? LOSS : outage.verdict();
+        Failure refusal = closing ? CLOSED : loss != null ? loss : outage.verdict();
         if (refusal != null) {
           request.fail(refusal);
           return;
@@ -157,12 +177,59 @@ final class ServerLink {
   void acknowledgeLoss() {
     lock.lock();
     try {
-      if (lossUnacknowledged) {
+      if (loss != null) {
         // nothing was served since the loss, so this forgets just what may be lost
         unflushed.forget();
-        lossUnacknowledged = false;
+        loss = null;
         admit();
       }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** See {@link FencingDevice#fence}. */
+  FencingDevice.Fence fence(int node, long incarnation) throws IOException {
+    Optional<NodeIdentity> self = setup.config().node();
+    if (self.isEmpty() || export.storage().isEmpty()) {
+      return FencingDevice.Fence.NOT_POSSIBLE;
+    }
+    NodeIdentity victim = self.get().peer(node, incarnation);
+    setup.owed().add(node, incarnation);
+    try {
+      tellToRefuse(victim, self.get());
+      setup.owed().paid(victim);
+      return FencingDevice.Fence.DONE;
+    } catch (InterruptedIOException e) {
+      throw e;
+    } catch (IOException e) {
+      if (isGivenUp()) {
+        return FencingDevice.Fence.BEFORE_USE;
+      }
+      throw new DeviceException(
+          DeviceException.kindOf(e), "%s: %s".formatted(name, Outage.words(e)), e);
+    }
+  }
+
+  private void tellToRefuse(NodeIdentity victim, NodeIdentity self) throws IOException {
+    Deadline deadline = Deadline.in(setup.config().connectTimeout(), env.ticker());
+    ClientSocket socket = ClientSocket.connect(setup.uri().address(), deadline);
+    try {
+      NbdClientTls tls = setup.config().tls();
+      if (!ClientHandshake.fence(socket, setup.uri(), tls, self, victim, deadline)) {
+        throw new DeviceException(
+            IoFailure.NOT_SUPPORTED, "the server no longer knows its clients");
+      }
+    } finally {
+      socket.abort();
+    }
+  }
+
+  /** Whether no request is served before a new session has told the server whom to refuse. */
+  private boolean isGivenUp() {
+    lock.lock();
+    try {
+      return closing || (session == null && outage.verdict() != null);
     } finally {
       lock.unlock();
     }
@@ -180,7 +247,7 @@ final class ServerLink {
                       ? NbdStatus.Connection.GONE
                       : NbdStatus.Connection.RECONNECTING;
       String text = session != null ? "" : outage.words();
-      return new NbdStatus(connection, text, lossUnacknowledged, reconnects);
+      return new NbdStatus(connection, text, loss != null, reconnects);
     } finally {
       lock.unlock();
     }
@@ -279,10 +346,11 @@ final class ServerLink {
         return false;
       }
       log(Level.WARNING, "connection lost, requests under way: " + left.size());
-      if (unflushed.exist()) {
-        lossUnacknowledged = true;
-        failParked(LOSS);
-      }
+      if (storage.isEmpty() && setup.config().node().isPresent()) {
+        lost(SHARED_LOSS);
+      } else if (storage.isEmpty() && unflushed.exist()) {
+        lost(LOSS);
+      } // else the next session shows it
       giveUpIfLate();
       return true;
     } finally {
@@ -297,8 +365,9 @@ final class ServerLink {
       Deadline deadline = full.orEarlier(retryDeadline(full));
       try {
         ClientSession next = ClientSession.open(setup, Optional.of(export), deadline);
-        install(next);
-        return next;
+        if (install(next)) {
+          return next;
+        }
       } catch (IOException e) {
         backoff.failed();
         attemptFailed(e, deadline.equals(full));
@@ -372,13 +441,24 @@ final class ServerLink {
     }
   }
 
-  private void install(ClientSession next) {
+  /** Begins to use a session; false if the server has to refuse somebody first. */
+  private boolean install(ClientSession next) {
     List<NbdRequest> waiting;
     boolean unwanted;
     lock.lock();
     try {
       connectingIsOver();
+      if (setup.owed().any() && !closing) {
+        // it has come up since this session told the server whom to refuse
+        next.breakOff(new DeviceException(IoFailure.CLOSED, "not used"));
+        return false;
+      }
       session = next;
+      Optional<UUID> now = next.export().storage();
+      if (!storage.equals(now)) {
+        storage = now;
+        lost(STORAGE_LOSS);
+      }
       admit();
       waiting = parked;
       parked = new ArrayList<>();
@@ -393,6 +473,7 @@ final class ServerLink {
     if (unwanted) {
       next.finish();
     }
+    return true;
   }
 
   @GuardedBy("lock")
@@ -404,6 +485,12 @@ final class ServerLink {
   }
 
   @GuardedBy("lock")
+  private void lost(Failure why) {
+    loss = why;
+    failParked(why);
+  }
+
+  @GuardedBy("lock")
   private void failParked(Failure why) {
     parked.forEach(request -> request.fail(why));
     parked.clear();
@@ -412,7 +499,7 @@ final class ServerLink {
   /** Lets requests in if there is a session and nothing stands against it. */
   @GuardedBy("lock")
   private void admit() {
-    open = closing || lossUnacknowledged ? null : session;
+    open = closing || loss != null ? null : session;
   }
 
   @GuardedBy("lock")

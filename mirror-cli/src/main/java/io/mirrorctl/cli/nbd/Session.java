@@ -4,6 +4,7 @@ import com.google.common.base.Ticker;
 import io.mirrorctl.core.block.AlignedBuffers;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.Condition;
@@ -48,6 +49,7 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   private final Ticker ticker;
   private final int mostInFlight;
   private final Runnable whenOver;
+  private final Optional<NodeIdentity> client;
 
   private final AtomicReference<State> state = new AtomicReference<>(State.OPEN);
 
@@ -86,6 +88,7 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
     this.watch = server.watch();
     this.mostInFlight = server.config().requestsPerConnection();
     this.whenOver = whenOver;
+    this.client = agreed.client();
     this.ticker = server.env().ticker();
     this.arriving = new Patience(ticker, server.config().stallLimit());
     this.leaving = new Patience(ticker, server.config().stallLimit());
@@ -151,6 +154,16 @@ final class Session implements Crew.Duty<Request>, Outbox.Fate, Watch.Watched {
   /** Waits until the last thread has left. */
   void awaitOver() throws InterruptedException {
     await(Long.MAX_VALUE, true);
+  }
+
+  /** Waits until the last thread has left; false if the time was not enough. */
+  boolean awaitOver(long nanos) throws InterruptedException {
+    return await(nanos, true);
+  }
+
+  /** Who the client is, if it said so. */
+  Optional<NodeIdentity> client() {
+    return client;
   }
 
   Ticker ticker() {

@@ -13,7 +13,7 @@ import java.util.Set;
  * <p>Failure: kind {@link IoFailure#CLOSED} once the lease is over for good, whatever became of the
  * request.
  */
-public final class LeasedDevice implements VolatileDevice {
+public final class LeasedDevice implements VolatileDevice, FencingDevice {
   private final BlockDevice device;
   private final IoLease lease;
 
@@ -103,6 +103,14 @@ public final class LeasedDevice implements VolatileDevice {
     if (device instanceof VolatileDevice volatileDevice) {
       volatileDevice.acknowledgeLoss();
     }
+  }
+
+  /** Does not ask the lease: whoever has lost it is fenced itself, and refused by the storage. */
+  @Override
+  public Fence fence(int node, long incarnation) throws IOException {
+    return device instanceof FencingDevice fencing
+        ? fencing.fence(node, incarnation)
+        : Fence.NOT_POSSIBLE;
   }
 
   private interface Change {

@@ -6,6 +6,7 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.resync.SyncThread;
@@ -47,7 +48,7 @@ final class ArrayJoin {
 
   private final ClusterNode node;
   private final String name;
-  private final List<? extends BlockDevice> devices;
+  private final List<LeasedDevice> devices;
   private final ArrayOptions options;
   private final Coherence coherence;
   private final Deaths deaths = new Deaths();
@@ -63,7 +64,7 @@ final class ArrayJoin {
   ArrayJoin(
       ClusterNode node,
       String name,
-      List<? extends BlockDevice> devices,
+      List<LeasedDevice> devices,
       ArrayOptions options,
       Coherence coherence) {
     this.node = node;
@@ -236,10 +237,12 @@ final class ArrayJoin {
     var changes = new Changes(token, inbox, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel());
     var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
-    var takeover = new Takeover(lockspace, slots, token, changes, inbox, node.env());
+    var fence = new ArrayFence(devices, node.membership(), node.env().io());
+    var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
+      takeover.fenceAll();
       MirrorArray mirror = open(port, seen);
       slots.tell(new SlotBlock(true, List.of()));
       boolean alone = seen.active().isEmpty();
@@ -266,7 +269,7 @@ final class ArrayJoin {
                   rangeBytes.map(bytes -> new CoherentRanges(lockspace, bytes))),
               node.env(),
               node::halt);
-      node.add(array);
+      node.add(array, fence);
     }
     array.sync().start();
     events.begin(takeover);

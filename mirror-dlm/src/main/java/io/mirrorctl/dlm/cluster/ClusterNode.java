@@ -6,6 +6,7 @@ import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.lock.Standing;
 import io.mirrorctl.dlm.member.FenceAgent;
 import io.mirrorctl.dlm.member.HaltCode;
 import io.mirrorctl.dlm.member.HoldCause;
@@ -20,10 +21,14 @@ import io.mirrorctl.dlm.member.StoreConnector;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -68,6 +73,9 @@ public final class ClusterNode implements AutoCloseable {
   private final Membership membership;
   private final LeaseGate gate;
 
+  /** Of the arrays that are in use. */
+  private final Map<ClusterArray, ArrayFence> fences = new ConcurrentHashMap<>();
+
   /** What follows is guarded by the list. */
   private final List<ClusterArray> arrays = new ArrayList<>();
 
@@ -93,7 +101,9 @@ public final class ClusterNode implements AutoCloseable {
             });
     this.membership =
         Membership.of(
-            settings, MemberPorts.of(loop, env, servers.apply(loop), new Above()).fencedBy(fence));
+            settings,
+            MemberPorts.of(loop, env, servers.apply(loop), new Above())
+                .fencedBy(new DisksFirst(this::fences, fence, env.io())));
     this.gate = new LeaseGate(() -> membership.lease().isValid());
   }
 
@@ -101,6 +111,8 @@ public final class ClusterNode implements AutoCloseable {
    * Joins the cluster.
    *
    * @param servers gives, for the loop on which its sessions are to work, what begins them
+   * @param fence asked about a dead node when the disks of this one's arrays refuse it, as far as
+   *     they can
    * @throws IOException if it cannot, saying why
    */
   public static ClusterNode join(
@@ -129,6 +141,21 @@ public final class ClusterNode implements AutoCloseable {
   /** The cluster's services: who is up, eject, diagnostics. */
   public Membership membership() {
     return membership;
+  }
+
+  /** Which life of which node this is. */
+  public Incarnation self() {
+    Standing standing = membership.standing();
+    return new Incarnation(standing.node(), standing.incarnation());
+  }
+
+  /**
+   * The number by which the nodes of this cluster know each other on disks.
+   *
+   * @throws IOException if the servers do not say
+   */
+  public UUID ensemble() throws IOException {
+    return Ensemble.of(membership.store(), env.random());
   }
 
   /** Why this incarnation is over, if it is. */
@@ -224,9 +251,14 @@ public final class ClusterNode implements AutoCloseable {
     return new Lockspace.Node(membership.store(), loop, env, membership.standing());
   }
 
-  /** From now on the array is halted with the node. */
-  void add(ClusterArray array) throws IOException {
+  private Collection<ArrayFence> fences() {
+    return fences.values();
+  }
+
+  /** From now on the array is halted with the node, and dead nodes are fenced at its disks. */
+  void add(ClusterArray array, ArrayFence fence) throws IOException {
     array.onStop(() -> remove(array));
+    fences.put(array, fence);
     synchronized (arrays) {
       if (ended.isPresent()) {
         throw new IOException(ended.get());
@@ -236,6 +268,7 @@ public final class ClusterNode implements AutoCloseable {
   }
 
   private void remove(ClusterArray array) {
+    fences.remove(array);
     synchronized (arrays) {
       arrays.remove(array);
     }

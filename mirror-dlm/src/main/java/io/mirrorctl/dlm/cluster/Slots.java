@@ -69,13 +69,13 @@ final class Slots implements Token.Others {
     return members;
   }
 
-  /** Slots that wait for a takeover, with the generation in which each began to. */
-  Map<Integer, Long> waiting() {
-    var waiting = new TreeMap<Integer, Long>();
+  /** Slots that wait for a takeover, with whose each was and the generation in which it began. */
+  Map<Integer, SlotState.NeedsTakeover> waiting() {
+    var waiting = new TreeMap<Integer, SlotState.NeedsTakeover>();
     List<SlotState> slots = lockspace.view().slots();
     for (int slot = 0; slot < slots.size(); slot++) {
       if (slots.get(slot) instanceof SlotState.NeedsTakeover gone) {
-        waiting.put(slot, gone.generation());
+        waiting.put(slot, gone);
       }
     }
     return waiting;

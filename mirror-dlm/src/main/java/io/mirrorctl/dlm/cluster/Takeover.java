@@ -5,6 +5,7 @@ import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.lock.LeaveOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
@@ -30,17 +31,26 @@ final class Takeover {
   private final Token token;
   private final Changes changes;
   private final Inbox inbox;
+  private final ArrayFence fence;
   private final Env env;
   private final Executor sequence;
   private final AtomicBoolean due = new AtomicBoolean();
   private boolean stopped;
 
-  Takeover(Lockspace lockspace, Slots slots, Token token, Changes changes, Inbox inbox, Env env) {
+  Takeover(
+      Lockspace lockspace,
+      Slots slots,
+      Token token,
+      Changes changes,
+      Inbox inbox,
+      ArrayFence fence,
+      Env env) {
     this.lockspace = lockspace;
     this.slots = slots;
     this.token = token;
     this.changes = changes;
     this.inbox = inbox;
+    this.fence = fence;
     this.env = env;
     this.sequence = MoreExecutors.newSequentialExecutor(env.io());
   }
@@ -77,17 +87,26 @@ final class Takeover {
   }
 
   private void adoptAll(ArrayControl array) throws IOException {
-    for (Map.Entry<Integer, Long> gone : slots.waiting().entrySet()) {
+    for (Map.Entry<Integer, SlotState.NeedsTakeover> gone : slots.waiting().entrySet()) {
+      // another survivor, which may use other disks, may have said that the node is dead
+      fence.fence(gone.getValue());
       array.adopt(gone.getKey());
-      free(gone.getKey(), gone.getValue());
+      free(gone.getKey(), gone.getValue().generation());
       LOG.info("{}: slot {} is taken over", lockspace.name(), gone.getKey());
+    }
+  }
+
+  /** Before the array is assembled: nobody whose slot waits writes any more. */
+  void fenceAll() throws IOException {
+    for (SlotState.NeedsTakeover gone : slots.waiting().values()) {
+      fence.fence(gone);
     }
   }
 
   /** The bits of all slots that wait are this node's since it assembled the array. */
   void freeAll() throws IOException {
-    for (Map.Entry<Integer, Long> gone : slots.waiting().entrySet()) {
-      free(gone.getKey(), gone.getValue());
+    for (Map.Entry<Integer, SlotState.NeedsTakeover> gone : slots.waiting().entrySet()) {
+      free(gone.getKey(), gone.getValue().generation());
     }
   }
 

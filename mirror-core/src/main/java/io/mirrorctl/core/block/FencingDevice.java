@@ -1,0 +1,31 @@
+package io.mirrorctl.core.block;
+
+import java.io.IOException;
+
+/**
+ * A device whose storage may know which node each request comes from, and can be told to take none
+ * of a dead one any more.
+ */
+public interface FencingDevice extends BlockDevice {
+
+  /** What became of a fence. */
+  enum Fence {
+    /** The storage takes no request of the victim any more, and none of its is under way there. */
+    DONE,
+    /** The storage is away. It is told before it gets the next request of this device. */
+    BEFORE_USE,
+    /** The storage does not know whom requests come from: it cannot fence. */
+    NOT_POSSIBLE
+  }
+
+  /**
+   * Fences a node of the cluster for which this device was opened: whatever is submitted to this
+   * device from now on finds that no request of the victim comes any more. Blocks for some seconds
+   * at most. May be called again, and by several nodes.
+   *
+   * @param node the victim's number
+   * @param incarnation which life of it; it and all before it are fenced, later ones are not
+   * @throws IOException if that is not so yet; the message says why, and it is worth another try
+   */
+  Fence fence(int node, long incarnation) throws IOException;
+}

@@ -1,0 +1,55 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.dlm.member.FenceAgent;
+import io.mirrorctl.dlm.member.Incarnation;
+import java.io.IOException;
+import java.util.Collection;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Fences a node at the disks that this one shares with others, and asks the operator's agent then.
+ * Threading: any thread.
+ */
+final class DisksFirst implements FenceAgent {
+  private static final Logger LOG = LoggerFactory.getLogger(DisksFirst.class);
+
+  private final Supplier<Collection<ArrayFence>> arrays;
+  private final FenceAgent agent;
+  private final Executor io;
+
+  /**
+   * @param arrays those that this node has in use
+   * @param agent asked when all disks have said yes
+   */
+  DisksFirst(Supplier<Collection<ArrayFence>> arrays, FenceAgent agent, Executor io) {
+    this.arrays = arrays;
+    this.agent = agent;
+    this.io = io;
+  }
+
+  @Override
+  public CompletionStage<Answer> fence(Incarnation victim) {
+    return CompletableFuture.supplyAsync(() -> atDisks(victim), io)
+        .thenCompose(answer ->
+            answer instanceof Answer.Fenced
+                ? agent.fence(victim)
+                : CompletableFuture.completedFuture(answer));
+  }
+
+  private Answer atDisks(Incarnation victim) {
+    for (ArrayFence array : arrays.get()) {
+      try {
+        array.fence(victim);
+      } catch (IOException e) {
+        LOG.warn("{} is not fenced yet: {}", victim, e.getMessage());
+        return new Answer.NotYet(e.getMessage());
+      }
+    }
+    return new Answer.Fenced();
+  }
+}
