@@ -9,6 +9,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
@@ -74,9 +75,10 @@ final class ClientHandshake {
     if (node.isPresent()) {
       handshake.storage = handshake.identify(node.get());
       if (handshake.storage.isPresent()) {
-        for (NodeIdentity victim : owed.toldBy(node)) {
-          handshake.fence(victim);
-          owed.paid(victim);
+        List<NodeIdentity> victims = owed.toldBy(node);
+        if (!victims.isEmpty()) {
+          handshake.fence(victims);
+          owed.paid(victims);
         }
       }
     }
@@ -89,7 +91,7 @@ final class ClientHandshake {
   }
 
   /**
-   * Tells a server to refuse a node.
+   * Tells a server to refuse nodes.
    *
    * @return false if the server cannot do that at all
    * @throws IOException if it has not, or one cannot know
@@ -99,7 +101,7 @@ final class ClientHandshake {
       NbdUri uri,
       NbdClientTls tls,
       NodeIdentity node,
-      NodeIdentity victim,
+      List<NodeIdentity> victims,
       Deadline deadline)
       throws IOException {
     var handshake = new ClientHandshake(socket, uri, deadline);
@@ -107,7 +109,7 @@ final class ClientHandshake {
     if (handshake.identify(node).isEmpty()) {
       return false;
     }
-    handshake.fence(victim);
+    handshake.fence(victims);
     handshake.sendOption(Nbd.OPT_ABORT, new byte[0]);
     return true;
   }
@@ -121,7 +123,7 @@ final class ClientHandshake {
 
   /** Says who we are; empty if the server does not want to know. */
   private Optional<UUID> identify(NodeIdentity node) throws IOException {
-    sendOption(Nbd.OPT_IDENTIFY, bytes(node));
+    sendOption(Nbd.OPT_IDENTIFY, bytes(List.of(node)));
     Reply reply = reply(Nbd.OPT_IDENTIFY);
     if (reply.type == Nbd.REP_ERR_TLS_REQD) {
       throw tlsRequired();
@@ -145,19 +147,23 @@ final class ClientHandshake {
     return Optional.of(new UUID(id.getLong(), id.getLong()));
   }
 
-  private void fence(NodeIdentity victim) throws IOException {
-    sendOption(Nbd.OPT_FENCE, bytes(victim));
+  private void fence(List<NodeIdentity> victims) throws IOException {
+    sendOption(Nbd.OPT_FENCE, bytes(victims));
     Reply reply = reply(Nbd.OPT_FENCE);
     if (reply.isError()) {
       throw new DeviceException(
-          IoFailure.OTHER, "the server has not fenced %s%s".formatted(victim, reply.text()));
+          IoFailure.OTHER,
+          "the server has not fenced %s%s"
+              .formatted(
+                  victims.size() == 1 ? victims.getFirst() : victims.size() + " nodes",
+                  reply.text()));
     }
     reply.mustBeAck();
   }
 
-  private static byte[] bytes(NodeIdentity node) {
-    ByteBuffer data = ByteBuffer.allocate(NodeIdentity.BYTES);
-    node.put(data);
+  private static byte[] bytes(List<NodeIdentity> nodes) {
+    ByteBuffer data = ByteBuffer.allocate(nodes.size() * NodeIdentity.BYTES);
+    nodes.forEach(node -> node.put(data));
     return data.array();
   }
 

@@ -113,7 +113,10 @@ final class Connection implements Runnable, Watch.Watched {
     String obstacle = export.admit(candidate, arrival, left / 2);
     if (obstacle == null && server.fences().isPresent()) {
       obstacle =
-          server.fences().get().admit(candidate, agreed.client(), !agreed.rules().isReadOnly());
+          server
+              .fences()
+              .get()
+              .admit(candidate, agreed.client(), !agreed.rules().isReadOnly(), left / 2);
       if (obstacle != null) {
         export.ended(candidate);
       }

@@ -13,6 +13,7 @@ import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -109,8 +110,8 @@ public final class NbdDevice implements VolatileDevice, FencingDevice {
   }
 
   @Override
-  public Fence fence(int node, long incarnation) throws IOException {
-    return link.fence(node, incarnation);
+  public Fence fence(Map<Integer, Long> victims) throws IOException {
+    return link.fence(victims);
   }
 
   @Override

@@ -165,9 +165,11 @@ final class Negotiation {
           if (server.fences().isEmpty()) {
             replies.error(Nbd.REP_ERR_UNSUP, "this is no disk server");
           } else if (option == Nbd.OPT_IDENTIFY) {
-            identify(data.identity(), server.fences().get(), replies);
+            NodeIdentity who = data.identity();
+            data.end();
+            identify(who, server.fences().get(), replies);
           } else {
-            fence(data.identity(), server.fences().get(), replies);
+            fence(data.identities(), server.fences().get(), replies);
           }
         }
         default -> replies.error(Nbd.REP_ERR_UNSUP, "option %d is not known".formatted(option));
@@ -344,13 +346,13 @@ final class Negotiation {
     }
   }
 
-  private void fence(NodeIdentity victim, NodeFences fences, OptionReplies replies)
+  private void fence(List<NodeIdentity> victims, NodeFences fences, OptionReplies replies)
       throws InterruptedException, Malformed {
     if (client.isEmpty()) {
       throw new Malformed("a fence of somebody who has not said who it is");
     }
     try {
-      fences.fence(client.get(), victim);
+      fences.fence(client.get(), victims);
       replies.ack();
     } catch (NodeFences.RefusedException e) {
       replies.error(Nbd.REP_ERR_POLICY, e.getMessage());

@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A node that comes in a new life is fenced in all earlier ones by that. Nothing is answered
  * before it is durable, and before the victim's last request has returned from the disk.
  *
- * <p>Threading: safe from any thread; {@link #identify} and {@link #fence} block.
+ * <p>Threading: safe from any thread; {@link #identify}, {@link #fence} and {@link #admit} block.
  */
 public final class NodeFences {
   private static final System.Logger LOG = System.getLogger(NodeFences.class.getName());
@@ -40,6 +41,8 @@ public final class NodeFences {
 
   /** Guards the next two; held for a few instructions. */
   private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition someEnded = lock.newCondition();
 
   /** The highest incarnation of each node that is refused. */
   @GuardedBy("lock")
@@ -84,7 +87,8 @@ public final class NodeFences {
    * @param storage stays the same for as long as nothing that was written is lost
    * @param anonymousWriters whether clients that are no nodes may write although nodes have used
    *     the disk, as long as none is connected
-   * @param limit how long a fence waits for the victim's last requests
+   * @param limit how long a fence waits for the victim's last requests, and a node for clients to go
+   *     that are none
    * @throws IOException if the file cannot be used
    */
   public static NodeFences load(
@@ -122,54 +126,60 @@ public final class NodeFences {
     } finally {
       lock.unlock();
     }
-    refuseUpTo(who.peer(who.node(), Math.max(0, who.incarnation() - 1)), "it is back as " + who);
+    refuseUpTo(
+        List.of(who.peer(who.node(), Math.max(0, who.incarnation() - 1))), "it is back as " + who);
   }
 
   /**
-   * Refuses a node from now on, in this life and all before it.
+   * Refuses nodes from now on, each in this life and all before it.
    *
-   * @throws RefusedException if it is not the asker's to say that
-   * @throws IOException if it cannot be kept, or requests of the victim have not returned yet; it
-   *     is refused all the same
+   * @throws RefusedException if it is not the asker's to say that; nobody is refused then
+   * @throws IOException if it cannot be kept, or requests of a victim have not returned yet; they
+   *     are refused all the same
    */
-  void fence(NodeIdentity asker, NodeIdentity victim)
+  void fence(NodeIdentity asker, List<NodeIdentity> victims)
       throws RefusedException, IOException, InterruptedException {
+    for (NodeIdentity victim : victims) {
+      if (!asker.cluster().equals(victim.cluster())) {
+        throw new RefusedException("%s is none of your cluster's".formatted(victim));
+      }
+      if (asker.node() == victim.node() && victim.incarnation() >= asker.incarnation()) {
+        throw new RefusedException("%s cannot fence itself".formatted(asker));
+      }
+    }
     lock.lock();
     try {
       checkNotFenced(asker);
-      checkRoom(victim);
+      for (NodeIdentity victim : victims) {
+        checkRoom(victim);
+      }
     } finally {
       lock.unlock();
     }
-    if (!asker.cluster().equals(victim.cluster())) {
-      throw new RefusedException("%s is none of your cluster's".formatted(victim));
-    }
-    if (asker.node() == victim.node() && victim.incarnation() >= asker.incarnation()) {
-      throw new RefusedException("%s cannot fence itself".formatted(asker));
-    }
-    refuseUpTo(victim, "fenced by " + asker);
-    LOG.log(Level.INFO, "{0} is fenced, by {1}", victim, asker);
+    refuseUpTo(victims, "fenced by " + asker);
   }
 
-  private void refuseUpTo(NodeIdentity last, String why) throws IOException, InterruptedException {
-    List<Session> victims;
+  private void refuseUpTo(List<NodeIdentity> last, String why)
+      throws IOException, InterruptedException {
+    Map<Session, NodeIdentity> victims = new HashMap<>();
     lock.lock();
     try {
-      long _ = fenced.merge(node(last), last.incarnation(), Math::max);
-      victims =
-          users.entrySet().stream()
-              .filter(user -> user.getValue().node().filter(n -> isUpTo(n, last)).isPresent())
-              .map(Map.Entry::getKey)
-              .toList();
+      for (NodeIdentity each : last) {
+        long _ = fenced.merge(node(each), each.incarnation(), Math::max);
+      }
+      users.forEach((session, user) ->
+          user.node()
+              .filter(n -> last.stream().anyMatch(each -> isUpTo(n, each)))
+              .ifPresent(n -> victims.put(session, n)));
     } finally {
       lock.unlock();
     }
-    victims.forEach(session -> session.cut("closed, " + why, Level.INFO));
+    victims.keySet().forEach(session -> session.cut("closed, " + why, Level.INFO));
     keep();
     long until = ticker.read() + limit.toNanos();
-    for (Session session : victims) {
-      if (!session.awaitOver(until - ticker.read())) {
-        throw new IOException("requests of %s are still in the disk".formatted(last));
+    for (Map.Entry<Session, NodeIdentity> victim : victims.entrySet()) {
+      if (!victim.getKey().awaitOver(until - ticker.read())) {
+        throw new IOException("requests of %s are still in the disk".formatted(victim.getValue()));
       }
     }
   }
@@ -237,14 +247,22 @@ public final class NodeFences {
   }
 
   /**
-   * Counts a session in, until {@link #ended}.
+   * Counts a session in, until {@link #ended}. A node waits a while for clients to go that are none:
+   * most only look.
    *
    * @param writer whether it was told that it may write
+   * @param nanos how long it may wait
    * @return why not; null if it is
    */
-  @Nullable String admit(Session session, Optional<NodeIdentity> client, boolean writer) {
+  @Nullable String admit(
+      Session session, Optional<NodeIdentity> client, boolean writer, long nanos)
+      throws InterruptedException {
     lock.lock();
     try {
+      long left = Math.min(nanos, limit.toNanos());
+      while (client.isPresent() && anyAnonymousWriter() && left > 0) {
+        left = someEnded.awaitNanos(left);
+      }
       String obstacle =
           client.isPresent() ? obstacle(client.get()) : anonymousObstacle(writer).orElse(null);
       if (obstacle == null) {
@@ -257,13 +275,18 @@ public final class NodeFences {
   }
 
   @GuardedBy("lock")
+  private boolean anyAnonymousWriter() {
+    return users.values().stream().anyMatch(User::isAnonymousWriter);
+  }
+
+  @GuardedBy("lock")
   private @Nullable String obstacle(NodeIdentity client) {
     try {
       checkNotFenced(client);
     } catch (RefusedException e) {
       return e.getMessage();
     }
-    if (users.values().stream().anyMatch(User::isAnonymousWriter)) {
+    if (anyAnonymousWriter()) {
       return "a client that is no node of a cluster has it open for writing";
     }
     return users.values().stream()
@@ -284,6 +307,7 @@ public final class NodeFences {
     lock.lock();
     try {
       users.remove(session);
+      someEnded.signalAll();
     } finally {
       lock.unlock();
     }

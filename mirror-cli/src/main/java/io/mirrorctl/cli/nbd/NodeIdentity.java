@@ -3,6 +3,8 @@ package io.mirrorctl.cli.nbd;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 /**
@@ -31,6 +33,11 @@ public record NodeIdentity(UUID cluster, int node, long incarnation) {
   /** Another node of the same cluster. */
   NodeIdentity peer(int otherNode, long otherIncarnation) {
     return new NodeIdentity(cluster, otherNode, otherIncarnation);
+  }
+
+  /** Other nodes of the same cluster, by number with an incarnation each. */
+  List<NodeIdentity> peers(Map<Integer, Long> others) {
+    return others.entrySet().stream().map(e -> peer(e.getKey(), e.getValue())).toList();
   }
 
   @Override

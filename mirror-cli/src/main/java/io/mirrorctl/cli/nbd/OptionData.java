@@ -3,6 +3,8 @@ package io.mirrorctl.cli.nbd;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 
 /**
@@ -56,13 +58,21 @@ final class OptionData {
     }
   }
 
-  /** A client or its victim, and nothing behind it. */
+  /** One node or more, and nothing behind them. */
+  List<NodeIdentity> identities() throws Malformed {
+    List<NodeIdentity> all = new ArrayList<>();
+    do {
+      all.add(identity());
+    } while (data.hasRemaining());
+    return all;
+  }
+
+  /** A node. */
   NodeIdentity identity() throws Malformed {
     require(NodeIdentity.BYTES, "a node");
     var cluster = new UUID(data.getLong(), data.getLong());
     int node = data.getInt();
     long incarnation = data.getLong();
-    end();
     try {
       return new NodeIdentity(cluster, node, incarnation);
     } catch (IllegalArgumentException e) {

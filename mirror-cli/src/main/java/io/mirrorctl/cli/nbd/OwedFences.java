@@ -12,14 +12,16 @@ import java.util.concurrent.ConcurrentHashMap;
 final class OwedFences {
   private final Map<Integer, Long> incarnations = new ConcurrentHashMap<>();
 
-  void add(int node, long incarnation) {
-    incarnations.merge(node, incarnation, Math::max);
+  void add(Map<Integer, Long> victims) {
+    victims.forEach((node, incarnation) -> incarnations.merge(node, incarnation, Math::max));
   }
 
-  /** The server refuses it. */
-  void paid(NodeIdentity victim) {
-    incarnations.computeIfPresent(
-        victim.node(), (_, owed) -> owed <= victim.incarnation() ? null : owed);
+  /** The server refuses them. */
+  void paid(List<NodeIdentity> victims) {
+    for (NodeIdentity victim : victims) {
+      incarnations.computeIfPresent(
+          victim.node(), (_, owed) -> owed <= victim.incarnation() ? null : owed);
+    }
   }
 
   boolean any() {
@@ -28,8 +30,6 @@ final class OwedFences {
 
   /** What this node has to tell the server; nothing for a client that is no node. */
   List<NodeIdentity> toldBy(Optional<NodeIdentity> self) {
-    return self.stream()
-        .flatMap(s -> incarnations.entrySet().stream().map(e -> s.peer(e.getKey(), e.getValue())))
-        .toList();
+    return self.map(s -> s.peers(incarnations)).orElse(List.of());
   }
 }

@@ -11,6 +11,7 @@ import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.Condition;
@@ -189,16 +190,16 @@ final class ServerLink {
   }
 
   /** See {@link FencingDevice#fence}. */
-  FencingDevice.Fence fence(int node, long incarnation) throws IOException {
+  FencingDevice.Fence fence(Map<Integer, Long> nodes) throws IOException {
     Optional<NodeIdentity> self = setup.config().node();
     if (self.isEmpty() || export.storage().isEmpty()) {
       return FencingDevice.Fence.NOT_POSSIBLE;
     }
-    NodeIdentity victim = self.get().peer(node, incarnation);
-    setup.owed().add(node, incarnation);
+    List<NodeIdentity> victims = self.get().peers(nodes);
+    setup.owed().add(nodes);
     try {
-      tellToRefuse(victim, self.get());
-      setup.owed().paid(victim);
+      tellToRefuse(victims, self.get());
+      setup.owed().paid(victims);
       return FencingDevice.Fence.DONE;
     } catch (InterruptedIOException e) {
       throw e;
@@ -211,12 +212,12 @@ final class ServerLink {
     }
   }
 
-  private void tellToRefuse(NodeIdentity victim, NodeIdentity self) throws IOException {
+  private void tellToRefuse(List<NodeIdentity> victims, NodeIdentity self) throws IOException {
     Deadline deadline = Deadline.in(setup.config().connectTimeout(), env.ticker());
     ClientSocket socket = ClientSocket.connect(setup.uri().address(), deadline);
     try {
       NbdClientTls tls = setup.config().tls();
-      if (!ClientHandshake.fence(socket, setup.uri(), tls, self, victim, deadline)) {
+      if (!ClientHandshake.fence(socket, setup.uri(), tls, self, victims, deadline)) {
         throw new DeviceException(
             IoFailure.NOT_SUPPORTED, "the server no longer knows its clients");
       }

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import java.util.UUID;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -111,7 +112,7 @@ class NbdDeviceFencingTest {
         shared.acknowledgeLoss();
         read(shared);
       }
-      assertThat(shared.fence(2, 7)).isEqualTo(Fence.NOT_POSSIBLE);
+      assertThat(shared.fence(Map.of(2, 7L))).isEqualTo(Fence.NOT_POSSIBLE);
     }
   }
 
@@ -124,8 +125,8 @@ class NbdDeviceFencingTest {
             Env.system())) {
       connect(PATIENT);
       write(victim);
-      assertThat(device.fence(2, 7)).isEqualTo(Fence.DONE);
-      assertThat(device.fence(2, 7)).isEqualTo(Fence.DONE);
+      assertThat(device.fence(Map.of(2, 7L))).isEqualTo(Fence.DONE);
+      assertThat(device.fence(Map.of(2, 7L))).isEqualTo(Fence.DONE);
       assertThatExceptionOfType(DeviceException.class)
           .isThrownBy(() -> write(victim))
           .matches(e -> e.failure() == IoFailure.GONE)
@@ -145,7 +146,7 @@ class NbdDeviceFencingTest {
     connect(PATIENT.withRetryLimit(Duration.ofMillis(300)));
     server.close();
     Awaitility.await().until(() -> device.status().connection() == NbdStatus.Connection.GONE);
-    assertThat(device.fence(2, 7)).isEqualTo(Fence.BEFORE_USE);
+    assertThat(device.fence(Map.of(2, 7L))).isEqualTo(Fence.BEFORE_USE);
     assertThat(Files.readString(server.state)).doesNotContain("2 7");
     server.start();
     disk.hook(_ -> {
@@ -162,7 +163,7 @@ class NbdDeviceFencingTest {
   void aServerThatMayComeBackAnyMomentHasNotFencedYet() throws Exception {
     connect(PATIENT);
     server.close();
-    assertThatIOException().isThrownBy(() -> device.fence(2, 7));
+    assertThatIOException().isThrownBy(() -> device.fence(Map.of(2, 7L)));
     server.start();
     read(device);
     assertThat(Files.readString(server.state)).as("told on the way").contains(" 2 7\n");
@@ -171,6 +172,6 @@ class NbdDeviceFencingTest {
   @Test
   void aDeviceOfALocalArrayFencesNobody() throws Exception {
     connect(NbdClientConfig.DEFAULT);
-    assertThat(device.fence(2, 7)).isEqualTo(Fence.NOT_POSSIBLE);
+    assertThat(device.fence(Map.of(2, 7L))).isEqualTo(Fence.NOT_POSSIBLE);
   }
 }

@@ -1,11 +1,13 @@
 package io.mirrorctl.cli.nbd;
 
+import static io.mirrorctl.cli.nbd.FencedServer.bytes;
 import static io.mirrorctl.cli.nbd.FencedServer.fence;
 import static io.mirrorctl.cli.nbd.FencedServer.identify;
 import static io.mirrorctl.cli.nbd.FencedServer.node;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
+import com.google.common.primitives.Bytes;
 import io.mirrorctl.cli.nbd.RawClient.OptionReply;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
@@ -177,6 +179,25 @@ class NodeFencesTest {
   }
 
   @Test
+  void severalAreFencedAtOnceOrNobody() throws Exception {
+    try (RawClient second = server.using(node(2, 7));
+        RawClient third = server.using(node(3, 8));
+        RawClient survivor = server.identified(node(1, 6))) {
+      byte[] withItself = Bytes.concat(bytes(node(2, 7)), bytes(node(1, 6)));
+      assertThat(option(survivor, Nbd.OPT_FENCE, withItself).getFirst().type())
+          .isEqualTo(Nbd.REP_ERR_POLICY);
+      second.sendWrite(0, 1, 0, block(1));
+      assertThat(second.error(1)).isZero();
+      byte[] both = Bytes.concat(bytes(node(2, 7)), bytes(node(3, 8)), bytes(node(4, 9)));
+      assertThat(option(survivor, Nbd.OPT_FENCE, both).getFirst().type()).isEqualTo(Nbd.REP_ACK);
+      second.assertClosed();
+      third.assertClosed();
+    }
+    assertThatIOException().isThrownBy(() -> server.using(node(4, 9)));
+    server.using(node(1, 6)).close();
+  }
+
+  @Test
   void whoIsFencedFencesNobody() throws Exception {
     try (RawClient dead = server.identified(node(2, 7));
         RawClient survivor = server.identified(node(1, 6))) {
@@ -223,6 +244,8 @@ class NodeFencesTest {
 
   @Test
   void anybodyMayWriteToADiskThatNoNodeHasUsed() throws Exception {
+    server.close();
+    server.waitingForRequests(Duration.ofMillis(50)).start();
     try (RawClient client = anonymous(false)) {
       client.sendWrite(0, 1, 0, block(3));
       assertThat(client.error(1)).isZero();
@@ -246,20 +269,24 @@ class NodeFencesTest {
     server.close();
     server.allowingAnonymousWriters().start();
     anonymous(false).close();
-    try (RawClient _ = usingSoon(node(1, 6))) {
+    try (RawClient _ = server.using(node(1, 6))) {
       anonymous(true).close();
     }
   }
 
-  /** The client before it is gone as soon as the server has noticed. */
-  private RawClient usingSoon(NodeIdentity who) throws IOException {
-    while (true) {
-      try {
-        return server.using(who);
-      } catch (IOException e) {
-        assertThat(e).hasMessageContaining("open for writing");
-      }
-    }
+  @Test
+  void aNodeWaitsForAClientThatOnlyHadALook() throws Exception {
+    RawClient looker = anonymous(false);
+    CompletableFuture<RawClient> coming =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            return server.using(node(1, 6));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+    looker.close();
+    coming.get().close();
   }
 
   @Test
@@ -284,7 +311,7 @@ class NodeFencesTest {
 
   @Test
   void wrongDataIsRefusedAndTheHandshakeGoesOn() throws Exception {
-    byte[] good = FencedServer.bytes(node(1, 6));
+    byte[] good = bytes(node(1, 6));
     byte[] noNode = good.clone();
     Arrays.fill(noNode, 16, 20, (byte) 0);
     byte[] wildNode = good.clone();

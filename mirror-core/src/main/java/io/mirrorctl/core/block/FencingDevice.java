@@ -1,6 +1,7 @@
 package io.mirrorctl.core.block;
 
 import java.io.IOException;
+import java.util.Map;
 
 /**
  * A device whose storage may know which node each request comes from, and can be told to take none
@@ -19,13 +20,13 @@ public interface FencingDevice extends BlockDevice {
   }
 
   /**
-   * Fences a node of the cluster for which this device was opened: whatever is submitted to this
-   * device from now on finds that no request of the victim comes any more. Blocks for some seconds
-   * at most. May be called again, and by several nodes.
+   * Fences nodes of the cluster for which this device was opened: whatever is submitted to this
+   * device from now on finds that no request of a victim comes any more. Blocks for some seconds at
+   * most. May be called again, and by several nodes.
    *
-   * @param node the victim's number
-   * @param incarnation which life of it; it and all before it are fenced, later ones are not
+   * @param victims numbers of nodes, each with an incarnation; that life of it and all before it
+   *     are fenced, later ones are not
    * @throws IOException if that is not so yet; the message says why, and it is worth another try
    */
-  Fence fence(int node, long incarnation) throws IOException;
+  Fence fence(Map<Integer, Long> victims) throws IOException;
 }

@@ -3,6 +3,7 @@ package io.mirrorctl.core.block;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -107,9 +108,9 @@ public final class LeasedDevice implements VolatileDevice, FencingDevice {
 
   /** Does not ask the lease: whoever has lost it is fenced itself, and refused by the storage. */
   @Override
-  public Fence fence(int node, long incarnation) throws IOException {
+  public Fence fence(Map<Integer, Long> victims) throws IOException {
     return device instanceof FencingDevice fencing
-        ? fencing.fence(node, incarnation)
+        ? fencing.fence(victims)
         : Fence.NOT_POSSIBLE;
   }
 

@@ -2,11 +2,14 @@ package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.block.FencingDevice;
 import io.mirrorctl.dlm.lock.SlotState;
+import io.mirrorctl.dlm.lock.Standing;
 import io.mirrorctl.dlm.member.Incarnation;
 import io.mirrorctl.dlm.member.Membership;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
@@ -25,9 +28,15 @@ final class ArrayFence {
 
   private final List<? extends FencingDevice> disks;
   private final Membership membership;
+  private final int highestNode;
   private final Executor io;
 
-  ArrayFence(List<? extends FencingDevice> disks, Membership membership, Executor io) {
+  /**
+   * @param highestNode the highest number that a node can have
+   */
+  ArrayFence(
+      List<? extends FencingDevice> disks, Membership membership, int highestNode, Executor io) {
+    this.highestNode = highestNode;
     this.disks = List.copyOf(disks);
     this.membership = membership;
     this.io = io;
@@ -39,9 +48,42 @@ final class ArrayFence {
    * @throws IOException naming the disks where that is not so yet
    */
   void fence(Incarnation victim) throws IOException {
+    fence(Map.of(victim.node(), victim.number()), victim.toString());
+  }
+
+  /** The same for the node that left the slot behind, if it died: else it may have others. */
+  void fence(SlotState.NeedsTakeover gone) throws IOException {
+    awaitView();
+    if (membership.standing().isGone(gone.incarnation())) {
+      fence(new Incarnation(gone.node(), gone.incarnation()));
+    }
+  }
+
+  /**
+   * The same for every life of a node that is over: a disk may have been away when it was, and the
+   * node that owed it the fence may have gone since.
+   */
+  void fenceAllGone() throws IOException {
+    awaitView();
+    Standing standing = membership.standing();
+    long next = standing.nextIncarnation();
+    var gone = new TreeMap<Integer, Long>();
+    for (int node = 1; node <= highestNode; node++) {
+      gone.put(node, next - 1);
+    }
+    for (Incarnation member :
+        Await.done(membership.clusterInfo(), "asking who is there").active()) {
+      gone.merge(member.node(), member.number() - 1, Math::min);
+    }
+    gone.merge(standing.node(), standing.incarnation() - 1, Math::min);
+    gone.values().removeIf(incarnation -> incarnation < 0);
+    fence(gone, "who is not in the cluster");
+  }
+
+  private void fence(Map<Integer, Long> victims, String who) throws IOException {
     List<CompletableFuture<Void>> all =
         disks.stream()
-            .map(disk -> CompletableFuture.runAsync(() -> fence(disk, victim), io))
+            .map(disk -> CompletableFuture.runAsync(() -> fence(disk, victims, who), io))
             .toList();
     List<String> failures = new ArrayList<>();
     for (CompletableFuture<Void> one : all) {
@@ -56,12 +98,12 @@ final class ArrayFence {
     }
   }
 
-  private static void fence(FencingDevice disk, Incarnation victim) {
+  private static void fence(FencingDevice disk, Map<Integer, Long> victims, String who) {
     try {
-      switch (disk.fence(victim.node(), victim.number())) {
-        case DONE -> LOG.info("{}: {} is fenced", disk.name(), victim);
+      switch (disk.fence(victims)) {
+        case DONE -> LOG.info("{}: {} is fenced", disk.name(), who);
         case BEFORE_USE ->
-            LOG.warn("{}: is away; {} is fenced there before it is used", disk.name(), victim);
+            LOG.warn("{}: is away; {} is fenced there before it is used", disk.name(), who);
         case NOT_POSSIBLE -> {}
       }
     } catch (IOException e) {
@@ -69,13 +111,9 @@ final class ArrayFence {
     }
   }
 
-  /** The same for the node that left the slot behind, if it died: else it may have others. */
-  void fence(SlotState.NeedsTakeover gone) throws IOException {
+  private void awaitView() throws IOException {
     for (int read = 0; read < READS; read++) {
       var _ = Await.done(membership.store().read(Ensemble.PATH), "asking who is there");
-    }
-    if (membership.standing().isGone(gone.incarnation())) {
-      fence(new Incarnation(gone.node(), gone.incarnation()));
     }
   }
 }

@@ -237,12 +237,14 @@ final class ArrayJoin {
     var changes = new Changes(token, inbox, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel());
     var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
-    var fence = new ArrayFence(devices, node.membership(), node.env().io());
+    var fence = 
+        new ArrayFence(
+            devices, node.membership(), node.settings().maxNodes(), node.env().io());
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
-      takeover.fenceAll();
+      fence.fenceAllGone();
       MirrorArray mirror = open(port, seen);
       slots.tell(new SlotBlock(true, List.of()));
       boolean alone = seen.active().isEmpty();

@@ -72,6 +72,7 @@ public final class ClusterNode implements AutoCloseable {
   private final Listener listener;
   private final Membership membership;
   private final LeaseGate gate;
+  private final DisksFirst disksFirst;
 
   /** Of the arrays that are in use. */
   private final Map<ClusterArray, ArrayFence> fences = new ConcurrentHashMap<>();
@@ -99,11 +100,12 @@ public final class ClusterNode implements AutoCloseable {
                 halt("a task of the node's loop failed: " + e);
               }
             });
+    this.disksFirst = new DisksFirst(this::fences, fence, env.io());
     this.membership =
         Membership.of(
             settings,
             MemberPorts.of(loop, env, servers.apply(loop), new Above())
-                .fencedBy(new DisksFirst(this::fences, fence, env.io())));
+                .fencedBy(disksFirst));
     this.gate = new LeaseGate(() -> membership.lease().isValid());
   }
 
@@ -308,6 +310,9 @@ public final class ClusterNode implements AutoCloseable {
 
     @Override
     public void nodeDown(Incarnation node, boolean clean, long epoch) {
+      if (!clean) {
+        disksFirst.died(node);
+      }
       listener.nodeDown(node, clean);
     }
 

@@ -41,15 +41,28 @@ final class DisksFirst implements FenceAgent {
                 : CompletableFuture.completedFuture(answer));
   }
 
+  /**
+   * A node has died, whoever said so: it is fenced by this one's links too, or they owe it. Returns
+   * at once.
+   */
+  void died(Incarnation victim) {
+    io.execute(() -> {
+      if (atDisks(victim) instanceof Answer.NotYet) {
+        LOG.info("{}: its fence goes ahead of the next use of the disk", victim);
+      }
+    });
+  }
+
   private Answer atDisks(Incarnation victim) {
+    Answer answer = new Answer.Fenced();
     for (ArrayFence array : arrays.get()) {
       try {
         array.fence(victim);
       } catch (IOException e) {
         LOG.warn("{} is not fenced yet: {}", victim, e.getMessage());
-        return new Answer.NotYet(e.getMessage());
+        answer = new Answer.NotYet(e.getMessage());
       }
     }
-    return new Answer.Fenced();
+    return answer;
   }
 }

@@ -96,13 +96,6 @@ final class Takeover {
     }
   }
 
-  /** Before the array is assembled: nobody whose slot waits writes any more. */
-  void fenceAll() throws IOException {
-    for (SlotState.NeedsTakeover gone : slots.waiting().values()) {
-      fence.fence(gone);
-    }
-  }
-
   /** The bits of all slots that wait are this node's since it assembled the array. */
   void freeAll() throws IOException {
     for (Map.Entry<Integer, SlotState.NeedsTakeover> gone : slots.waiting().entrySet()) {
