@@ -97,7 +97,9 @@ final class Nbd {
    */
   static final int OPT_IDENTIFY = 0x4d52_0001;
 
-  /** Ours: refuse these {@link NodeIdentity nodes} from now on. Only behind {@link #OPT_IDENTIFY}. */
+  /**
+   * Ours: refuse these {@link NodeIdentity nodes} from now on. Only behind {@link #OPT_IDENTIFY}.
+   */
   static final int OPT_FENCE = 0x4d52_0002;
 
   // ---- option replies ----------------------------------------------------------------------

@@ -87,8 +87,8 @@ public final class NodeFences {
    * @param storage stays the same for as long as nothing that was written is lost
    * @param anonymousWriters whether clients that are no nodes may write although nodes have used
    *     the disk, as long as none is connected
-   * @param limit how long a fence waits for the victim's last requests, and a node for clients to go
-   *     that are none
+   * @param limit how long a fence waits for the victim's last requests, and a node for clients to
+   *     go that are none
    * @throws IOException if the file cannot be used
    */
   public static NodeFences load(
@@ -247,15 +247,14 @@ public final class NodeFences {
   }
 
   /**
-   * Counts a session in, until {@link #ended}. A node waits a while for clients to go that are none:
-   * most only look.
+   * Counts a session in, until {@link #ended}. A node waits a while for clients to go that are
+   * none: most only look.
    *
    * @param writer whether it was told that it may write
    * @param nanos how long it may wait
    * @return why not; null if it is
    */
-  @Nullable String admit(
-      Session session, Optional<NodeIdentity> client, boolean writer, long nanos)
+  @Nullable String admit(Session session, Optional<NodeIdentity> client, boolean writer, long nanos)
       throws InterruptedException {
     lock.lock();
     try {

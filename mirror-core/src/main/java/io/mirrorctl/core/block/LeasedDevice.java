@@ -109,9 +109,7 @@ public final class LeasedDevice implements VolatileDevice, FencingDevice {
   /** Does not ask the lease: whoever has lost it is fenced itself, and refused by the storage. */
   @Override
   public Fence fence(Map<Integer, Long> victims) throws IOException {
-    return device instanceof FencingDevice fencing
-        ? fencing.fence(victims)
-        : Fence.NOT_POSSIBLE;
+    return device instanceof FencingDevice fencing ? fencing.fence(victims) : Fence.NOT_POSSIBLE;
   }
 
   private interface Change {

@@ -237,9 +237,8 @@ final class ArrayJoin {
     var changes = new Changes(token, inbox, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel());
     var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
-    var fence = 
-        new ArrayFence(
-            devices, node.membership(), node.settings().maxNodes(), node.env().io());
+    var fence =
+        new ArrayFence(devices, node.membership(), node.settings().maxNodes(), node.env().io());
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
     ClusterArray array;
     try (Token.Held held = token.join()) {

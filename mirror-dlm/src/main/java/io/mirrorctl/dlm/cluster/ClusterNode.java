@@ -104,8 +104,7 @@ public final class ClusterNode implements AutoCloseable {
     this.membership =
         Membership.of(
             settings,
-            MemberPorts.of(loop, env, servers.apply(loop), new Above())
-                .fencedBy(disksFirst));
+            MemberPorts.of(loop, env, servers.apply(loop), new Above()).fencedBy(disksFirst));
     this.gate = new LeaseGate(() -> membership.lease().isValid());
   }
 
