@@ -157,6 +157,9 @@ public final class NodeFences {
       lock.unlock();
     }
     refuseUpTo(victims, "fenced by " + asker);
+    if (victims.size() == 1) { // else a node has come, and tells of all that are gone
+      LOG.log(Level.INFO, "{0} is fenced, by {1}", victims.getFirst(), asker);
+    }
   }
 
   private void refuseUpTo(List<NodeIdentity> last, String why)
