@@ -37,8 +37,10 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Bugs that other mirrors had, and schedules that broke an earlier design: each a test. */
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ThreeLegsTest {
   private static final int MIB = 1 << 20;
   private static final int CHUNK = (int) ArrayRig.CHUNK;

@@ -40,6 +40,29 @@ class LeaseGateTest {
     assertThat(waits.get(60, TimeUnit.SECONDS)).isNotNull();
   }
 
+  /** R7: the question is asked when a request is submitted, however long ago it came. */
+  @Test
+  void nothingIsSubmittedFromTheEndOfTheLeaseToItsRenewal() throws Exception {
+    gate.submit();
+    gate.returned();
+    valid.set(false);
+    var submitted =
+        CompletableFuture.supplyAsync(() -> {
+          try {
+            gate.submit();
+            return valid.get();
+          } catch (DeviceException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    assertThatThrownBy(() -> submitted.get(200, TimeUnit.MILLISECONDS))
+        .isInstanceOf(TimeoutException.class);
+    assertThat(gate.drained().get(60, TimeUnit.SECONDS)).isNull(); // who waits is not counted
+    valid.set(true);
+    assertThat(submitted.get(60, TimeUnit.SECONDS)).isTrue();
+    gate.returned();
+  }
+
   @Test
   void aHoldIsCompleteWhenWhatWasSubmittedHasReturnedAndLetsNothingMoreThrough() throws Exception {
     gate.submit();

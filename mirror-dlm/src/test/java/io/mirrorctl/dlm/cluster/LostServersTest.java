@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,9 +33,12 @@ class LostServersTest {
       rig.stopServers();
       first.write(0, 1, 4096); // the lease lasts a while
       await().atMost(PATIENCE).until(() -> !first.node().membership().lease().isValid());
+      var submitted = new AtomicInteger();
+      first.member(0).hook((_, _) -> submitted.incrementAndGet());
       var held = CompletableFuture.runAsync(() -> write(first));
       assertThatThrownBy(() -> held.get(300, TimeUnit.MILLISECONDS))
           .isInstanceOf(TimeoutException.class);
+      assertThat(submitted).as("writes of data and metadata without a lease").hasValue(0);
       assertThat(rig.onMembers(CHUNK, 4096)).isEqualTo(bytes(0, 4096));
       rig.startServers();
       held.get(60, TimeUnit.SECONDS);
