@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.random.RandomGenerator;
@@ -37,6 +38,17 @@ public record Env(
   /** The machine's own clock, threads and chance. */
   public static Env system() {
     return new Env(Ticker.systemTicker(), InstantSource.system(), new SecureRandom(), IO, TIMER);
+  }
+
+  /** As {@link #io}; runs a task on the calling thread if there is no thread for it. */
+  public Executor ioOrHere() {
+    return task -> {
+      try {
+        io.execute(task);
+      } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+        task.run();
+      }
+    };
   }
 
   /** Milliseconds of monotonic time. */

@@ -70,13 +70,14 @@ final class CopyAction implements SyncThread.Action {
         boolean goOn = thread.rest(rest, false, permit) && !thread.makesWay();
         long now = env.ticker().read();
         boolean far = position - checkpoint > total / CHECKPOINTS_PER_PASS;
-        boolean due = !goOn || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS);
+        boolean givesWay = permit.isWanted();
+        boolean due = !goOn || givesWay || now - checkpointAt > (far ? SECOND : CHECKPOINT_NANOS);
         if (due && !pass.isAtEnd(position)) {
           pass.checkpoint(position);
           checkpoint = position;
           checkpointAt = now;
         }
-        if (!goOn || !pass.isCurrent() || permit.isWanted()) {
+        if (!goOn || !pass.isCurrent() || givesWay) {
           return false;
         }
       }

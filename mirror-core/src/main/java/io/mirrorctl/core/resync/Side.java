@@ -31,7 +31,7 @@ final class Side {
                   throw new CompletionException(e);
                 }
               },
-              env.io()));
+              env.ioOrHere()));
     }
     List<T> results = new ArrayList<>();
     CompletionException first = null;

@@ -187,7 +187,7 @@ sealed interface Windows {
                 }
                 return env.ticker().read() - begun;
               },
-              env.io());
+              env.ioOrHere());
     }
 
     private void awaitAnnounced() throws IOException {

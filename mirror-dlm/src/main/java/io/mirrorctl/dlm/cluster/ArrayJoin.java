@@ -267,7 +267,8 @@ final class ArrayJoin {
                   turns,
                   takeover,
                   inbox,
-                  rangeBytes.map(bytes -> new CoherentRanges(lockspace, bytes))),
+                  rangeBytes.map(
+                      bytes -> new CoherentRanges(lockspace, mirror.device()::sizeBytes, bytes))),
               node.env(),
               node::halt);
       node.add(array, fence);

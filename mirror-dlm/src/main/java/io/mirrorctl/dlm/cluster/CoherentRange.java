@@ -5,17 +5,19 @@ import static com.google.common.base.Preconditions.checkArgument;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.env.Invariant;
+import io.mirrorctl.dlm.lock.BlockingCallback;
 import io.mirrorctl.dlm.lock.Lock;
 import io.mirrorctl.dlm.lock.LockMode;
 import io.mirrorctl.dlm.lock.LockOutcome;
-import io.mirrorctl.dlm.lock.Lockspace;
 import java.io.InterruptedIOException;
 import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.Optional;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 
 /**
  * This node's lock on one range of an array: PR while the node reads there, PW while it writes,
@@ -25,16 +27,20 @@ import java.util.concurrent.locks.ReentrantLock;
  * none at all if this one is inside for a write. Whoever waited when the lock was granted gets in
  * before it is given away again; whoever comes when another node waits lets that one go first.
  *
- * <p>A lock is never raised from PR to PW but given back first: two nodes that both read and both
- * want to write would wait for each other.
+ * <p>A lock is never raised but given up and asked for anew: two nodes that both read and both want
+ * to write would wait for each other, and conversions pass requests that wait, so that a third node
+ * might wait for ever.
  *
  * <p>Threading: any thread but the loop's.
  */
 final class CoherentRange {
   private final ReentrantLock guard = new ReentrantLock();
   private final Condition changed = guard.newCondition();
-  private final Lock lock;
+  private final Function<BlockingCallback, Lock> locks;
   private final Queue<Waiter> waiters = new ArrayDeque<>();
+  private Optional<Lock> lock = Optional.empty();
+
+  /** NL without a lock. */
   private LockMode held = LockMode.NL;
 
   /** What the request under way asks for. */
@@ -55,8 +61,11 @@ final class CoherentRange {
     }
   }
 
-  CoherentRange(Lockspace lockspace, String resource) {
-    this.lock = lockspace.lock(resource, this::blocking);
+  /**
+   * @param locks makes a lock on the range's resource; there is one at a time
+   */
+  CoherentRange(Function<BlockingCallback, Lock> locks) {
+    this.locks = locks;
   }
 
   /**
@@ -69,7 +78,8 @@ final class CoherentRange {
     guard.lock();
     try {
       checkNotEnded();
-      if (waiters.isEmpty() && asked.isEmpty() && covers(mode)) {
+      boolean settled = requested.isEmpty() && asked.isEmpty();
+      if (settled && waiters.isEmpty() && covers(mode)) {
         inside++;
         return;
       }
@@ -154,17 +164,17 @@ final class CoherentRange {
 
   /** Begins what is due now. Guard held. */
   private void next() {
-    if (requested.isPresent() || ended.isPresent()) {
+    if (requested.isPresent()) {
       return;
     }
-    if (asked.isPresent()) {
+    if (asked.isPresent()) { // also when this node has ended with the range
       if (inside == 0) {
         boolean mayRead = held == LockMode.PW && asked.get().isCompatibleWith(LockMode.PR);
         request(mayRead ? LockMode.PR : LockMode.NL);
       }
       return;
     }
-    if (waiters.isEmpty()) {
+    if (waiters.isEmpty() || ended.isPresent()) {
       return;
     }
     boolean writes = waiters.stream().anyMatch(waiter -> waiter.mode == LockMode.PW);
@@ -192,17 +202,21 @@ final class CoherentRange {
 
   private void request(LockMode mode) {
     requested = Optional.of(mode);
-    var _ = lock.convert(mode).whenComplete((outcome, failure) -> done(mode, outcome, failure));
+    Lock current = lock.orElseGet(() -> locks.apply(this::blocking));
+    boolean givesUp = mode == LockMode.NL;
+    lock = givesUp ? Optional.empty() : Optional.of(current);
+    CompletableFuture<LockOutcome> asking = givesUp ? current.unlock() : current.convert(mode);
+    var _ = asking.whenComplete((outcome, failure) -> done(mode, outcome, failure));
   }
 
   private void done(LockMode mode, LockOutcome outcome, Throwable failure) {
     guard.lock();
     try {
       requested = Optional.empty();
-      if (!(outcome instanceof LockOutcome.Granted)) {
+      if (!(outcome instanceof LockOutcome.Granted || outcome instanceof LockOutcome.Released)) {
         end(
-            "%s was not granted %s: %s"
-                .formatted(lock.resource(), mode, failure == null ? outcome : failure));
+            "a range of the array cannot be had in %s: %s"
+                .formatted(mode, failure == null ? outcome : failure));
         return;
       }
       held = mode;

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.function.LongSupplier;
 
 /**
  * Orders the requests of all nodes to one array, range by range ({@link Coherence#RANGE_LOCKS}): a
@@ -25,6 +26,7 @@ final class CoherentRanges {
   private static final long LEAST_BYTES = 1 << 20;
 
   private final Lockspace lockspace;
+  private final LongSupplier arrayBytes;
   private final long rangeBytes;
   private final ConcurrentMap<Long, CoherentRange> ranges = new ConcurrentHashMap<>();
   private volatile Optional<String> ended = Optional.empty();
@@ -35,8 +37,12 @@ final class CoherentRanges {
     void run() throws IOException;
   }
 
-  CoherentRanges(Lockspace lockspace, long rangeBytes) {
+  /**
+   * @param arrayBytes tells the array's size
+   */
+  CoherentRanges(Lockspace lockspace, LongSupplier arrayBytes, long rangeBytes) {
     this.lockspace = lockspace;
+    this.arrayBytes = arrayBytes;
     this.rangeBytes = rangeBytes;
   }
 
@@ -60,8 +66,9 @@ final class CoherentRanges {
   }
 
   private void inside(LockMode mode, long offset, long length, Request request) throws IOException {
-    if (length <= 0) {
-      request.run();
+    boolean insideArray = offset >= 0 && length > 0 && length <= arrayBytes.getAsLong() - offset;
+    if (!insideArray) {
+      request.run(); // it is refused there, or does nothing
       return;
     }
     long first = offset / rangeBytes;
@@ -82,7 +89,10 @@ final class CoherentRanges {
   private CoherentRange range(long number) throws DeviceException {
     CoherentRange range =
         ranges.computeIfAbsent(
-            number, _ -> new CoherentRange(lockspace, "range%04d".formatted(number)));
+            number,
+            _ ->
+                new CoherentRange(
+                    blocking -> lockspace.lock("range%04d".formatted(number), blocking)));
     Optional<String> reason = ended;
     if (reason.isPresent()) {
       range.end(reason.get());

@@ -52,6 +52,9 @@ final class ResyncTurns {
   private final BroadcastChannel channel;
   private final Lock lock;
 
+  /** From NL all ask by conversions, which are served in their order and before new requests. */
+  private final CompletableFuture<LockOutcome> first;
+
   /** What follows is guarded by it. */
   private final ReentrantLock local = new ReentrantLock();
 
@@ -70,6 +73,7 @@ final class ResyncTurns {
     this.slots = slots;
     this.channel = channel;
     this.lock = lockspace.lock(RESOURCE, mode -> wanted |= mode == LockMode.EX);
+    this.first = lock.convert(LockMode.NL);
   }
 
   /** Waits for a turn to resync, recover or scrub; repairs of this node go first. */
@@ -125,6 +129,7 @@ final class ResyncTurns {
   private Optional<Permit> ask(Kind kind) throws IOException, InterruptedException {
     boolean begun = false;
     try {
+      LockOutcome _ = Await.interruptibly(first, "waiting to copy");
       CompletableFuture<LockOutcome> asked = request(kind);
       try {
         LockOutcome outcome = Await.interruptibly(asked, "waiting to copy");
