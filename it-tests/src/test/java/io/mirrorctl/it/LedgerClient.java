@@ -35,6 +35,11 @@ final class LedgerClient extends StormClient {
     return ledger;
   }
 
+  /** How many writes were acknowledged. */
+  long writes() {
+    return writes.get();
+  }
+
   @Override
   Visit visit(int node, SplittableRandom chance) throws IOException {
     RawNbd connection = nodes.connect(node);

@@ -47,6 +47,11 @@ final class MemberAudit {
     return slots(member).stream().mapToLong(SlotImage::dirtyChunks).sum();
   }
 
+  /** Slots of a member in which bits are set. */
+  long dirtySlots(int member) throws IOException {
+    return slots(member).stream().filter(slot -> slot.dirtyChunks() > 0).count();
+  }
+
   private List<SlotImage> slots(int member) throws IOException {
     MemberMetadata m = metadata.get(member);
     var slots = new ArrayList<SlotImage>();

@@ -29,7 +29,7 @@ final class SharedNodes implements AutoCloseable {
   static final String ARRAY = "m";
   private static final Duration PATIENCE = Duration.ofSeconds(90);
   private static final long ANSWER_SECONDS = 2;
-  private static final Duration TICK = Duration.ofSeconds(1);
+  static final Duration TICK = Duration.ofSeconds(1);
 
   private final Path directory;
   private final List<Path> disks;
@@ -138,6 +138,11 @@ final class SharedNodes implements AutoCloseable {
     }
   }
 
+  /** Has a node change the array; takes as long as it takes. */
+  void change(int node, NodeRequest request) throws IOException, InterruptedException {
+    new NodeClient(control(node)).ask(request, ArrayDetail.class);
+  }
+
   ArrayDetail detail(int node) throws IOException, InterruptedException {
     return ask(node, new NodeRequest.Detail(ARRAY), ArrayDetail.class);
   }
@@ -206,11 +211,10 @@ final class SharedNodes implements AutoCloseable {
 
   /** Returns when nothing is left to copy, as this node sees it. */
   void awaitInSync(int node) throws IOException, InterruptedException {
-    new NodeClient(control(node))
-        .ask(
-            new NodeRequest.Wait(
-                ARRAY, NodeRequest.Wait.Until.IN_SYNC, OptionalLong.of(PATIENCE.toMillis())),
-            ArrayDetail.class);
+    change(
+        node,
+        new NodeRequest.Wait(
+            ARRAY, NodeRequest.Wait.Until.IN_SYNC, OptionalLong.of(PATIENCE.toMillis())));
   }
 
   /** What all nodes have said, and where their threads are, for a failure. */
