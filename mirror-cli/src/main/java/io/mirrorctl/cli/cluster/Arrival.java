@@ -3,6 +3,7 @@ package io.mirrorctl.cli.cluster;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.dlm.cluster.ClusterNode;
+import io.mirrorctl.dlm.cluster.LateWrites;
 import io.mirrorctl.dlm.member.FenceAgent;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreException;
@@ -28,11 +29,16 @@ final class Arrival {
 
   private final ClusterConfig config;
   private final ZooKeeperOptions servers;
+  private final LateWrites late;
   private final Env env;
 
-  Arrival(ClusterConfig config, ZooKeeperOptions servers, Env env) {
+  /**
+   * @param late what earlier incarnations of this node wrote too late
+   */
+  Arrival(ClusterConfig config, ZooKeeperOptions servers, LateWrites late, Env env) {
     this.config = config;
     this.servers = servers;
+    this.late = late;
     this.env = env;
   }
 
@@ -99,6 +105,7 @@ final class Arrival {
     return await(
         () ->
             ClusterNode.join(
+                new ClusterNode.Self(config.cluster(), config.node(), late),
                 config.settings(number),
                 loop ->
                     timeout ->

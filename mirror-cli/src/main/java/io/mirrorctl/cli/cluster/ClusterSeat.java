@@ -5,6 +5,7 @@ import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.cluster.ClusterNode;
+import io.mirrorctl.dlm.cluster.LateWrites;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
@@ -61,6 +62,7 @@ public final class ClusterSeat implements Closeable {
   private final ZooKeeperOptions servers;
   private final CompletableFuture<Void> closing = new CompletableFuture<>();
   private final ReentrantLock lock = new ReentrantLock();
+  private final LateWrites late = new LateWrites();
   private final NodeNames names = new NodeNames(this::store);
   private volatile Place place = new Place.Out("it has not joined yet");
   private volatile @Nullable LeaveLimit limit;
@@ -148,7 +150,7 @@ public final class ClusterSeat implements Closeable {
   }
 
   private Arrival arrival() {
-    return new Arrival(config, servers, env);
+    return new Arrival(config, servers, late, env);
   }
 
   private Place.In join(BooleanSupplier unwanted) throws IOException {

@@ -28,7 +28,9 @@ final class AssembleCommand extends NodeSubcommand {
   @Option(
       names = "--force",
       description =
-          "Take a clustered array for this node alone; destroys data if another node has it.")
+          "Take a clustered array for this node alone; destroys data if another node has it. On a"
+              + " node of a cluster: take an array of which the disks say that somebody else has it,"
+              + " if that one gives no sign of life.")
   private boolean force;
 
   @Option(

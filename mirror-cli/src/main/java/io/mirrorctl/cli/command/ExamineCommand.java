@@ -66,6 +66,7 @@ final class ExamineCommand extends DiskSubcommand {
     var raw = RawSuperblock.read(device, superblock.superOffset());
     if (raw.isPresent()) {
       SuperblockReport.add(metadata, superblock, raw.get(), report);
+      ClaimReport.add(device, metadata, superblock.setUuid(), report);
     }
   }
 

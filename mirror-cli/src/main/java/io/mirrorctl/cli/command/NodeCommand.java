@@ -60,8 +60,8 @@ final class NodeCommand extends DiskSubcommand {
   @Option(
       names = "--force",
       description =
-          "Take clustered ones for this node alone, which belongs to no cluster; destroys data if"
-              + " another node has them.")
+          "Take clustered ones for this node alone, or, with --cluster, from somebody else who gives"
+              + " no sign of life; destroys data if another node has them.")
   private boolean force;
 
   @Option(

@@ -5,8 +5,10 @@ import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.Report;
+import io.mirrorctl.core.array.ClaimGuard;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.SuperblockErasure;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -37,6 +39,7 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
       List<List<SectorRange>> places = new ArrayList<>();
       for (BlockDevice device : open.devices()) {
         places.add(places(device));
+        ClaimGuard.check(device, Env.system());
       }
       List<Report> reports = new ArrayList<>();
       for (int i = 0; i < places.size(); i++) {

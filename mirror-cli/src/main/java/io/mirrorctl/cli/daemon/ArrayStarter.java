@@ -27,6 +27,7 @@ import java.util.Optional;
  * <p>Threading: any thread.
  */
 final class ArrayStarter {
+  private final String node;
   private final Disks disks;
   private final Optional<ClusterSeat> seat;
   private final Env env;
@@ -37,7 +38,11 @@ final class ArrayStarter {
     BlockDevice open(String disk) throws IOException;
   }
 
-  ArrayStarter(Disks disks, Optional<ClusterSeat> seat, Env env) {
+  /**
+   * @param node what people call this node
+   */
+  ArrayStarter(String node, Disks disks, Optional<ClusterSeat> seat, Env env) {
+    this.node = node;
     this.disks = disks;
     this.seat = seat;
     this.env = env;
@@ -60,7 +65,7 @@ final class ArrayStarter {
       DeviceAccess access =
           request.readOnly() ? new DeviceAccess.ReadOnly() : new DeviceAccess.Exclusive();
       return LocalMirror.assemble(
-          request.array(), open(request.disks(), access), options(request), env);
+          request.array(), open(request.disks(), access), options(request).claimedBy(node), env);
     } catch (ArrayException e) {
       throw e.about(request.array());
     }
@@ -79,22 +84,16 @@ final class ArrayStarter {
 
   private Mirror share(NodeRequest.Assemble request, ArrayIdentity identity, ClusterSeat in)
       throws IOException {
-    if (request.force()) {
-      throw new CommandException(
-          ExitCode.USAGE,
-          "%s: --force would take it for one node alone, but this node shares it with those of cluster %s; leave --force out"
-              .formatted(request.array(), in.cluster()));
-    }
     if (request.readOnly()) {
       throw new CommandException(
           ExitCode.USAGE,
           "%s: a shared array cannot be assembled read-only; to only look at it use a node without --cluster"
               .formatted(request.array()));
     }
-    ClusterNode node = in.node();
+    ClusterNode joined = in.node();
     var access = new DeviceAccess.SharedBy(in.cluster() + "/" + identity.uuid());
-    var self = new NodeIdentity(node.ensemble(), node.self().node(), node.self().number());
-    return node.assemble(
+    var self = new NodeIdentity(joined.ensemble(), joined.self().node(), joined.self().number());
+    return joined.assemble(
         request.array(),
         open(request.disks(), disk -> disks.open(disk, access, self)),
         options(request),

@@ -46,7 +46,7 @@ public final class Node implements Closeable {
     this.socket = socket;
     this.seat = seat;
     this.exports = new NbdExports();
-    var starter = new ArrayStarter(new Disks(config.diskTls()), seat, env);
+    var starter = new ArrayStarter(config.name(), new Disks(config.diskTls()), seat, env);
     this.arrays = new NodeArrays(exports, starter, events, env);
     this.control =
         new ControlServer(

@@ -35,7 +35,8 @@ public record NodeEvent(
           "read-failed",
           "write-failed",
           "unflushed-writes-lost",
-          "halted");
+          "halted",
+          "overruled");
 
   static NodeEvent of(Instant time, String array, ArrayEvent event) {
     return switch (event) {
@@ -83,6 +84,8 @@ public record NodeEvent(
       case ArrayEvent.SyncFinished e -> sync(time, array, "sync-finished", e.action(), e.outcome());
       case ArrayEvent.SuperblocksWritten e ->
           plain(time, array, "superblocks-written", "events is " + e.events());
+      case ArrayEvent.Overruled e ->
+          plain(time, array, "overruled", "is not usable here any more: " + e.reason());
       case ArrayEvent.Stopped _ -> plain(time, array, "array-stopped", "stopped");
     };
   }

@@ -317,9 +317,9 @@ class ClusterCommandsTest {
         .satisfies(run -> assertThat(run.code()).isEqualTo(1))
         .satisfies(run -> assertThat(run.err()).contains("shared by the nodes of a cluster"));
     two.done("stop", "m");
-    assertThat(two.run("assemble", "m", disks.get(0), disks.get(1), "--force"))
+    assertThat(two.run("assemble", "m", disks.get(0), disks.get(1), "--readonly"))
         .satisfies(run -> assertThat(run.code()).isEqualTo(2))
-        .satisfies(run -> assertThat(run.err()).contains("leave --force out"));
+        .satisfies(run -> assertThat(run.err()).contains("cannot be assembled read-only"));
     assertThat(one.run("eject", "n9").err()).contains("no node n9");
     assertThat(one.run("eject", "n1").err()).contains("cannot eject itself");
   }

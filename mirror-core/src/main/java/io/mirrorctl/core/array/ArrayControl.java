@@ -62,6 +62,16 @@ public interface ArrayControl {
   void adopt(int slot) throws IOException;
 
   /**
+   * Something older may have been written over what the members tell: makes this node's own slot
+   * durable on all of them once more.
+   *
+   * @param superblocks the slot whose node writes the superblocks, too, as they are. Nobody changes
+   *     the set of members meanwhile
+   * @throws IOException if that is not possible: this node has to stop using the array
+   */
+  void rewrite(int superblocks) throws IOException;
+
+  /**
    * This node's part in the array is over: requests in flight and to come fail, nothing more is
    * written. Returns at once; the array is still to be closed.
    */

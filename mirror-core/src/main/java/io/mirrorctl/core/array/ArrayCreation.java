@@ -12,6 +12,7 @@ import io.mirrorctl.core.format.BadBlockLog;
 import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.ClaimArea;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.ForeignData;
 import io.mirrorctl.core.format.MemberLayout;
@@ -98,6 +99,7 @@ public final class ArrayCreation {
             .build();
     for (BlockDevice disk : disks) {
       checkEmpty(disk, request.force());
+      ClaimGuard.check(disk, env);
     }
     long smallest = disks.stream().mapToLong(ArrayCreation::sectors).min().orElseThrow();
     BlockDevice smallestDisk = smallestOf(disks, smallest);
@@ -201,6 +203,10 @@ public final class ArrayCreation {
           EmptySlot.write(disk, area.get(), slot, header(layout));
         }
       }
+    }
+    Optional<ClaimArea> claims = layout.claimArea();
+    if (claims.isPresent() && ClaimArea.fits(disk)) {
+      claims.get().clear(disk);
     }
     if (layout.bblogSize() > 0) {
       disk.write(

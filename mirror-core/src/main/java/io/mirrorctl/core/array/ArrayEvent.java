@@ -41,6 +41,9 @@ public sealed interface ArrayEvent {
   /** The superblock's events rose because the set of members or its state changed. */
   record SuperblocksWritten(long events) implements ArrayEvent {}
 
+  /** Somebody else has the array in use too: all requests fail, and nothing more is written. */
+  record Overruled(String reason) implements ArrayEvent {}
+
   /** The array was stopped. */
   record Stopped() implements ArrayEvent {}
 

@@ -3,8 +3,10 @@ package io.mirrorctl.core.array;
 import static com.google.common.base.Preconditions.checkArgument;
 
 import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.format.ClaimOwner;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -52,6 +54,37 @@ public interface ClusterPort {
    * it {@link Permit#isWanted wanted}.
    */
   Permit beginRepair() throws IOException, InterruptedException;
+
+  /**
+   * In whose name a clustered array is taken into use, as its members are told; empty if they are
+   * told nothing.
+   */
+  default Optional<Claimant> claimant() {
+    return Optional.empty();
+  }
+
+  /**
+   * What this node's earlier incarnations may have written to the array when others did not expect
+   * it any more; asked while the array is being assembled.
+   */
+  default Optional<LateEffects> late() {
+    return Optional.empty();
+  }
+
+  /** Whose claim on the members is kept up while the array is in use. */
+  interface Claimant {
+    /** The same as long as the array is in use. */
+    ClaimOwner owner();
+
+    /** Of the owner's view of its cluster, now. */
+    long epoch();
+
+    /**
+     * Somebody who is not in the same cluster has the array too: this node's part in it is over.
+     * Must not block.
+     */
+    void overruled(String reason);
+  }
 
   /** This node's part of a change. Called by one thread. */
   interface SetChange {

@@ -297,6 +297,7 @@ final class Membership {
   private MemberSet commit(Step step, BooleanSupplier isDone) throws IOException {
     Commit commit = new Commit(step, isDone);
     while (!commit.done) {
+      gate.checkOpen();
       if (!cluster.isShared()) { // the bitmaps of nodes that share an array lag by design
         durability.prepare(newestEvents + 1);
       }

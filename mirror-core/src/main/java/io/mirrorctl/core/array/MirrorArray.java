@@ -9,8 +9,11 @@ import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.ClaimArea;
+import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.Superblock;
 import java.io.Closeable;
 import java.io.IOException;
@@ -47,8 +50,9 @@ public final class MirrorArray implements Closeable {
   private final SyncWork sync;
   private final Scrubbing scrubbing;
   private final BitmapDaemon daemon;
+  private final Optional<Claims> claims;
   private final List<ArrayEvent.Listener> listeners = new CopyOnWriteArrayList<>();
-  private final ImmutableList<String> notices;
+  private volatile ImmutableList<String> notices;
   private final int unit;
   private volatile WriteIntentBitmap bitmap;
   private boolean closed;
@@ -119,6 +123,40 @@ public final class MirrorArray implements Closeable {
     this.sync = new SyncWork(membership, writes, copy, storage, this::bitmap, cluster, unit);
     this.members = new Members(membership, this, env);
     this.daemon = new BitmapDaemon(this::bitmap, env);
+    this.claims = claims(assembly, env);
+  }
+
+  private Optional<Claims> claims(Assembly assembly, Env env) {
+    if (kind != BitmapKind.CLUSTERED || options.readOnly()) {
+      return Optional.empty();
+    }
+    Optional<ClusterPort.Claimant> claimant =
+        cluster.isShared()
+            ? cluster.claimant()
+            : options.claimedBy().map(name -> new LoneClaimant(name, env, this::overruled));
+    return claimant.map(of ->
+        new Claims(
+            () -> membership.current().legs(),
+            this::claimArea,
+            assembly.identity().uuid(),
+            cluster.slot(),
+            of,
+            env,
+            of::overruled));
+  }
+
+  private Optional<ClaimArea> claimArea(Member member) {
+    Superblock own = member.superblock();
+    int slots = bitmap.header().slots();
+    return own.has(Feature.BITMAP_OFFSET)
+        ? ClaimArea.of(own, SlotStorage.area(own, bitmap.geometry(), slots))
+        : Optional.empty();
+  }
+
+  /** Only one that no cluster tells to halt. */
+  private void overruled(String reason) {
+    control().halt(reason);
+    happened(new ArrayEvent.Overruled(reason));
   }
 
   /**
@@ -149,12 +187,39 @@ public final class MirrorArray implements Closeable {
     if (options.readOnly()) {
       return;
     }
+    if (claims.isPresent()) {
+      boolean alone = cluster.otherSlots().isEmpty();
+      List<String> told = claims.get().take(alone, options.force());
+      notices = ImmutableList.<String>builder().addAll(notices).addAll(told).build();
+    }
+    boolean begun = false;
+    try {
+      begin(assembly);
+      begun = true;
+    } finally {
+      if (!begun) {
+        daemon.close();
+        claims.ifPresent(Claims::release);
+      }
+    }
+  }
+
+  private void begin(Assembly assembly) throws IOException {
     boolean saysWritten = assembly.plan().freshest().resyncOffset() == 0;
     superblocks.resyncOffset(0);
     if (cluster.otherSlots().isEmpty() || !saysWritten) {
       membership.change(set -> set);
     }
+    Optional<LateEffects> late = cluster.late();
+    if (late.filter(LateEffects::metadata).isPresent()) {
+      long events = membership.current().events(); // nobody can say what was cleared below
+      bitmap.updateHeader(header ->
+          header.toBuilder().eventsCleared(Math.max(events, header.eventsCleared())).build());
+    }
     bitmap.rewriteAll();
+    if (late.isPresent()) {
+      markLate(late.get());
+    }
     if (assembly.isBitmapLost()) {
       bitmap.updateHeader(header -> header.toBuilder().state(0).build());
     }
@@ -163,12 +228,39 @@ public final class MirrorArray implements Closeable {
       storage.ownAllSlots();
     }
     daemon.start();
+    claims.ifPresent(Claims::begin);
+  }
+
+  /**
+   * The first bits that this node sets: where its late writes may have left members different, or
+   * everywhere if there are slots that nobody was left to write once more.
+   */
+  private void markLate(LateEffects late) throws IOException {
+    boolean lost = cluster.otherSlots().isEmpty() || cluster.deaths() < 0;
+    List<SectorRange> needed =
+        late.metadata() && lost
+            ? List.of(new SectorRange(0, membership.current().sizeSectors()))
+            : late.data();
+    for (SectorRange range : needed) {
+      bitmap.markNeeded(range);
+    }
   }
 
   /** What the cluster asks of this array. */
   public ArrayControl control() {
     return new SharedControl(
-        membership, gate, suspended, superblocks, storage, this::bitmap, () -> sync().wake());
+        membership,
+        gate,
+        suspended,
+        superblocks,
+        storage,
+        this::bitmap,
+        this::adopted,
+        () -> sync().wake());
+  }
+
+  private void adopted(int slot) {
+    claims.ifPresent(of -> of.adopted(slot));
   }
 
   /** The name under which this node knows the array. */
@@ -302,11 +394,12 @@ public final class MirrorArray implements Closeable {
     boolean interrupted = Thread.interrupted();
     daemon.close();
     try {
-      if (!options.readOnly()) {
+      if (!options.readOnly() && claims.filter(Claims::isOverruled).isEmpty()) {
         stopCleanly();
       }
     } finally {
       gate.close();
+      claims.ifPresent(Claims::release);
       happened(new ArrayEvent.Stopped());
       try {
         closeDevices();

@@ -42,6 +42,7 @@ final class NewMember {
       throw ArrayException.refused(
           device.name() + " holds " + foreign.get() + "; --force overwrites it");
     }
+    ClaimGuard.check(device, env);
     Superblock like = set.inSync().getFirst().member().superblock();
     long room = checkRoom(device, like.dataOffset());
     boolean clustered = array.kind() == BitmapKind.CLUSTERED;

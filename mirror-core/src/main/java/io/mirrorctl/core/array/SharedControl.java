@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
 /** Does what other nodes' messages ask of an array. */
@@ -17,9 +18,11 @@ final class SharedControl implements ArrayControl {
   private final Superblocks superblocks;
   private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
+  private final IntConsumer adopted;
   private final Runnable copyDue;
 
   /**
+   * @param adopted told a slot whose node is dead and forgotten
    * @param copyDue called when there may be something to copy
    */
   SharedControl(
@@ -29,6 +32,7 @@ final class SharedControl implements ArrayControl {
       Superblocks superblocks,
       SlotStorage storage,
       Supplier<WriteIntentBitmap> bitmap,
+      IntConsumer adopted,
       Runnable copyDue) {
     this.membership = membership;
     this.gate = gate;
@@ -36,6 +40,7 @@ final class SharedControl implements ArrayControl {
     this.superblocks = superblocks;
     this.storage = storage;
     this.bitmap = bitmap;
+    this.adopted = adopted;
     this.copyDue = copyDue;
   }
 
@@ -112,7 +117,19 @@ final class SharedControl implements ArrayControl {
     storage.load(slot, own);
     own.rewriteAll();
     storage.clear(slot, own.header());
+    adopted.accept(slot);
     copyDue.run();
+  }
+
+  @Override
+  public void rewrite(int writer) throws IOException {
+    bitmap.get().rewriteAll();
+    if (writer != storage.slot()) {
+      return;
+    }
+    for (Legs.Failure failure : superblocks.write(membership.current())) {
+      boolean _ = membership.condemn(failure.leg().member(), Membership.stateAfter(failure));
+    }
   }
 
   @Override

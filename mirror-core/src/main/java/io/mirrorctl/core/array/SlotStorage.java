@@ -42,6 +42,11 @@ final class SlotStorage implements BitmapStorage {
     this.inMemory = inMemory;
   }
 
+  /** This node's own. */
+  int slot() {
+    return slot;
+  }
+
   void geometry(BitmapGeometry next) {
     geometry = next;
   }

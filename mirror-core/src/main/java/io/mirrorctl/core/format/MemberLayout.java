@@ -93,7 +93,8 @@ public record MemberLayout(
       return new Outcome.Refused(geometry.tooManyChunks());
     }
     int slots = kind == BitmapKind.CLUSTERED ? nodes : 1;
-    long needed = bitmapEnd(geometry, slots) + (kind == BitmapKind.INTERNAL ? BBLOG_SECTORS : 0);
+    long behindBitmap = kind == BitmapKind.INTERNAL ? BBLOG_SECTORS : ClaimArea.sectors(slots);
+    long needed = bitmapEnd(geometry, slots) + behindBitmap;
     if (needed > dataOffset) {
       dataOffset = Math.ceilDiv(needed, MIB_SECTORS) * MIB_SECTORS;
     }
@@ -235,5 +236,12 @@ public record MemberLayout(
         : Optional.of(
             new BitmapArea(
                 SUPER_OFFSET + BITMAP_OFFSET, new BitmapGeometry(size, bitmapChunkBytes), slots));
+  }
+
+  /** Where nodes write that they have the array in use; only on clustered arrays. */
+  public Optional<ClaimArea> claimArea() {
+    return bitmapKind == BitmapKind.CLUSTERED
+        ? Optional.of(new ClaimArea(dataOffset - ClaimArea.sectors(slots), slots))
+        : Optional.empty();
   }
 }

@@ -102,6 +102,17 @@ public record MemberMetadata(
   }
 
   /**
+   * Where nodes write that they have the array in use; empty unless it is clustered, and where
+   * there is no room.
+   */
+  public Optional<ClaimArea> claimArea() {
+    return superblock instanceof SuperblockRead.Valid(Superblock s)
+            && bitmapKind == BitmapKind.CLUSTERED
+        ? bitmapArea.flatMap(area -> ClaimArea.of(s, area))
+        : Optional.empty();
+  }
+
+  /**
    * Reads the bits of a slot.
    *
    * @param device the device this metadata came from

@@ -1,25 +1,32 @@
 package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.ArrayException;
 import io.mirrorctl.core.array.ArrayIdentity;
 import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.LateEffects;
+import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.resync.SyncThread;
 import io.mirrorctl.dlm.lock.JoinOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.LockspaceSettings;
 import io.mirrorctl.dlm.member.ClusterInfo;
 import io.mirrorctl.dlm.member.Incarnation;
+import io.mirrorctl.dlm.message.Bits256;
 import io.mirrorctl.dlm.message.ChannelBinding;
+import io.mirrorctl.dlm.message.ClusterMessage;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -49,6 +56,7 @@ final class ArrayJoin {
   private final ClusterNode node;
   private final String name;
   private final List<LeasedDevice> devices;
+  private final ArrayLease lease;
   private final ArrayOptions options;
   private final Coherence coherence;
   private final Deaths deaths = new Deaths();
@@ -59,17 +67,19 @@ final class ArrayJoin {
   private Optional<MirrorArray> assembled = Optional.empty();
 
   /**
-   * @param devices under the node's lease; closed if this fails
+   * @param devices under the lease; closed if this fails
    */
   ArrayJoin(
       ClusterNode node,
       String name,
       List<LeasedDevice> devices,
+      ArrayLease lease,
       ArrayOptions options,
       Coherence coherence) {
     this.node = node;
     this.name = name;
     this.devices = devices;
+    this.lease = lease;
     this.options = options;
     this.coherence = coherence;
     this.inbox = new Inbox(node.env(), node::halt);
@@ -86,8 +96,11 @@ final class ArrayJoin {
             "%s: the array's bitmap is %s; only an array with a clustered one can be used by several nodes"
                 .formatted(name, identity.kind().name().toLowerCase(Locale.ROOT)));
       }
+      lease.about(identity.uuid(), claims());
       joinLockspace(identity);
-      ClusterArray array = assemble(rangesOf(identity));
+      List<LateRange> late = node.late().of(identity.uuid());
+      ClusterArray array = assemble(rangesOf(identity), late);
+      node.late().settled(identity.uuid(), late);
       joined = true;
       return array;
     } finally {
@@ -95,6 +108,17 @@ final class ArrayJoin {
         giveUp();
       }
     }
+  }
+
+  /** Where the claims of each disk are. */
+  private Map<String, SectorRange> claims() throws IOException {
+    var places = new HashMap<String, SectorRange>();
+    for (BlockDevice device : devices) {
+      MemberMetadata.read(device)
+          .claimArea()
+          .ifPresent(area -> places.put(device.name(), area.range()));
+    }
+    return places;
   }
 
   private void giveUp() {
@@ -229,14 +253,16 @@ final class ArrayJoin {
     return Await.done(outcome, "joining the nodes that have %s in use".formatted(name));
   }
 
-  private ClusterArray assemble(Optional<Long> rangeBytes) throws IOException {
+  private ClusterArray assemble(Optional<Long> rangeBytes, List<LateRange> late)
+      throws IOException {
     Lockspace lockspace = channel.lockspace();
     var slots = new Slots(lockspace);
     slots.takeOwn();
     var token = new Token(channel.channel(), slots);
     var changes = new Changes(token, inbox, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel());
-    var port = new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns);
+    var port =
+        new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns, node.claimant());
     var fence =
         new ArrayFence(devices, node.membership(), node.settings().maxNodes(), node.env().io());
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
@@ -244,6 +270,10 @@ final class ArrayJoin {
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
       fence.fenceAllGone();
+      if (!late.isEmpty()) {
+        port.late(LateEffects.of(late, devices));
+        putRight(port, seen, held);
+      }
       MirrorArray mirror = open(port, seen);
       slots.tell(new SlotBlock(true, List.of()));
       boolean alone = seen.active().isEmpty();
@@ -279,11 +309,35 @@ final class ArrayJoin {
   }
 
   /**
+   * What an earlier incarnation of this node wrote too late may lie over what the others have
+   * written since about their slots and the set of members: they know better.
+   */
+  private void putRight(ArrayPort port, Slots.Seen seen, Token.Held held) throws IOException {
+    boolean metadata = port.late().filter(LateEffects::metadata).isPresent();
+    Optional<Integer> first = seen.active().stream().findFirst();
+    if (!metadata || first.isEmpty()) {
+      return;
+    }
+    if (held.interrupted()) { // nobody writes before that is settled, which the others do now
+      throw new IOException(
+          name + ": a change of the members is being put right after a death; try again");
+    }
+    Bits256 _ = held.send(new ClusterMessage.Rewrite(first.get()));
+    LOG.warn("{}: the other nodes wrote once more what late writes may have changed", name);
+  }
+
+  /**
    * Assembles the array; what others copy, or may have been copying when they died, is suspended.
    */
   private MirrorArray open(ClusterPort port, Slots.Seen seen) throws IOException {
     assembling = true;
-    MirrorArray mirror = MirrorArray.assemble(name, devices, options, port, node.env());
+    MirrorArray mirror;
+    try {
+      mirror = MirrorArray.assemble(name, devices, options, port, node.env());
+    } catch (ArrayException e) {
+      assembling = e.reason() != ArrayException.Reason.PROTECTED; // refused: nothing was written
+      throw e;
+    }
     assembled = Optional.of(mirror);
     ArrayControl control = mirror.control();
     seen.blocks()

@@ -1,7 +1,9 @@
 package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.LateEffects;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.Set;
 
 /** What a shared array asks of the other nodes. Called from the array's own threads, which wait. */
@@ -12,14 +14,24 @@ final class ArrayPort implements ClusterPort {
   private final Deaths deaths;
   private final Changes changes;
   private final ResyncTurns turns;
+  private final Claimant claimant;
+  private volatile Optional<LateEffects> late = Optional.empty();
 
-  ArrayPort(int slot, Slots slots, Token token, Deaths deaths, Changes changes, ResyncTurns turns) {
+  ArrayPort(
+      int slot,
+      Slots slots,
+      Token token,
+      Deaths deaths,
+      Changes changes,
+      ResyncTurns turns,
+      Claimant claimant) {
     this.slot = slot;
     this.slots = slots;
     this.token = token;
     this.deaths = deaths;
     this.changes = changes;
     this.turns = turns;
+    this.claimant = claimant;
   }
 
   @Override
@@ -57,5 +69,20 @@ final class ArrayPort implements ClusterPort {
   @Override
   public Permit beginRepair() throws IOException, InterruptedException {
     return turns.repair();
+  }
+
+  @Override
+  public Optional<Claimant> claimant() {
+    return Optional.of(claimant);
+  }
+
+  /** Before the array is assembled. */
+  void late(LateEffects effects) {
+    late = Optional.of(effects);
+  }
+
+  @Override
+  public Optional<LateEffects> late() {
+    return late;
   }
 }

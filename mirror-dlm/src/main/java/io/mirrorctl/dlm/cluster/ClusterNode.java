@@ -1,10 +1,12 @@
 package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.array.ArrayOptions;
+import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.env.Loop;
+import io.mirrorctl.core.format.ClaimOwner;
 import io.mirrorctl.dlm.lock.Lockspace;
 import io.mirrorctl.dlm.lock.Standing;
 import io.mirrorctl.dlm.member.FenceAgent;
@@ -66,10 +68,20 @@ public final class ClusterNode implements AutoCloseable {
     default void halted(String reason) {}
   }
 
+  /**
+   * What outlives the incarnations of a node.
+   *
+   * @param cluster name of its cluster, for people
+   * @param node its name, for people
+   * @param late what they wrote too late
+   */
+  public record Self(String cluster, String node, LateWrites late) {}
+
   private final MemberSettings settings;
   private final Env env;
   private final Loop loop;
   private final Listener listener;
+  private final Self self;
   private final Membership membership;
   private final LeaseGate gate;
   private final DisksFirst disksFirst;
@@ -77,17 +89,24 @@ public final class ClusterNode implements AutoCloseable {
   /** Of the arrays that are in use. */
   private final Map<ClusterArray, ArrayFence> fences = new ConcurrentHashMap<>();
 
+  /** Of the last view that was told. */
+  private volatile long epoch;
+
+  private volatile Optional<ClaimOwner> owner = Optional.empty();
+
   /** What follows is guarded by the list. */
   private final List<ClusterArray> arrays = new ArrayList<>();
 
   private Optional<String> ended = Optional.empty();
 
   private ClusterNode(
+      Self self,
       MemberSettings settings,
       Function<Loop, StoreConnector> servers,
       FenceAgent fence,
       Env env,
       Listener listener) {
+    this.self = self;
     this.settings = settings;
     this.env = env;
     this.listener = listener;
@@ -111,25 +130,28 @@ public final class ClusterNode implements AutoCloseable {
   /**
    * Joins the cluster.
    *
+   * @param self the names are told on the disks to nodes that this cluster does not reach
    * @param servers gives, for the loop on which its sessions are to work, what begins them
    * @param fence asked about a dead node when the disks of this one's arrays refuse it, as far as
    *     they can
    * @throws IOException if it cannot, saying why
    */
   public static ClusterNode join(
+      Self self,
       MemberSettings settings,
       Function<Loop, StoreConnector> servers,
       FenceAgent fence,
       Env env,
       Listener listener)
       throws IOException {
-    var node = new ClusterNode(settings, servers, fence, env, listener);
+    var node = new ClusterNode(self, settings, servers, fence, env, listener);
     boolean joined = false;
     try {
       JoinResult result = Await.done(node.membership.join(JOIN_TIMEOUT), "joining the cluster");
       if (!(result instanceof JoinResult.Joined)) {
         throw new IOException(result.text());
       }
+      node.identify();
       joined = true;
       return node;
     } finally {
@@ -137,6 +159,17 @@ public final class ClusterNode implements AutoCloseable {
         node.close();
       }
     }
+  }
+
+  private void identify() throws IOException {
+    epoch = Await.done(membership.clusterInfo(), "asking for the view").epoch();
+    owner =
+        Optional.of(
+            ClaimOwner.ofCluster(
+                Ensemble.of(membership.store(), env.random()),
+                self.cluster(),
+                self.node(),
+                membership.standing().incarnation()));
   }
 
   /** The cluster's services: who is up, eject, diagnostics. */
@@ -193,9 +226,10 @@ public final class ClusterNode implements AutoCloseable {
   public ClusterArray assemble(
       String name, List<? extends BlockDevice> devices, ArrayOptions options, Coherence coherence)
       throws IOException {
+    var lease = new ArrayLease(gate, self.late());
     List<LeasedDevice> leased =
-        devices.stream().map(device -> new LeasedDevice(device, gate)).toList();
-    return new ArrayJoin(this, name, leased, options, coherence).run();
+        devices.stream().map(device -> new LeasedDevice(device, lease)).toList();
+    return new ArrayJoin(this, name, leased, lease, options, coherence).run();
   }
 
   /**
@@ -256,6 +290,32 @@ public final class ClusterNode implements AutoCloseable {
     return fences.values();
   }
 
+  /** What earlier incarnations of this node wrote too late. */
+  LateWrites late() {
+    return self.late();
+  }
+
+  /** In whose name the node has arrays in use. */
+  ClusterPort.Claimant claimant() {
+    ClaimOwner joined = owner.orElseThrow();
+    return new ClusterPort.Claimant() {
+      @Override
+      public ClaimOwner owner() {
+        return joined;
+      }
+
+      @Override
+      public long epoch() {
+        return epoch;
+      }
+
+      @Override
+      public void overruled(String reason) {
+        halt(reason);
+      }
+    };
+  }
+
   /** From now on the array is halted with the node, and dead nodes are fenced at its disks. */
   void add(ClusterArray array, ArrayFence fence) throws IOException {
     array.onStop(() -> remove(array));
@@ -303,12 +363,14 @@ public final class ClusterNode implements AutoCloseable {
   /** What the membership tells; on the loop. */
   private final class Above implements MembershipListener {
     @Override
-    public void nodeUp(Incarnation node, long epoch) {
+    public void nodeUp(Incarnation node, long told) {
+      epoch = told;
       listener.nodeUp(node);
     }
 
     @Override
-    public void nodeDown(Incarnation node, boolean clean, long epoch) {
+    public void nodeDown(Incarnation node, boolean clean, long told) {
+      epoch = told;
       if (!clean) {
         disksFirst.died(node);
       }

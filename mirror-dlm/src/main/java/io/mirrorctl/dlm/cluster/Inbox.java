@@ -138,6 +138,14 @@ final class Inbox implements MessageListener {
           return Answer.refused("cannot read member " + number);
         }
       }
+      case ClusterMessage.Rewrite(int slot) -> {
+        try {
+          array.rewrite(slot);
+        } catch (IOException e) {
+          halt.accept("what the members tell cannot be written once more: " + e.getMessage());
+          return Answer.refused(e.getMessage());
+        }
+      }
       case ClusterMessage.NewDisk _, ClusterMessage.Remove _, ClusterMessage.BitmapResize _ -> {
         return Answer.refused("not supported yet");
       }

@@ -139,6 +139,18 @@ public sealed interface ClusterMessage {
     }
   }
 
+  /**
+   * Something older may have been written over what the members tell of the array: each receiver
+   * writes its slot once more, and one of them the superblocks too.
+   *
+   * @param slot whose node writes the superblocks, 0 to 65535
+   */
+  record Rewrite(int slot) implements Fact {
+    public Rewrite {
+      checkArgument(slot >= 0 && slot <= 0xFFFF, "%s is no slot", slot);
+    }
+  }
+
   /** All bitmaps cover this size: clients may see it. */
   record ChangeCapacity(long sectors) implements Fact {
     public ChangeCapacity {

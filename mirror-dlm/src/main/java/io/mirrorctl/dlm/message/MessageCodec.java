@@ -18,6 +18,7 @@ import io.mirrorctl.dlm.message.ClusterMessage.Resume;
 import io.mirrorctl.dlm.message.ClusterMessage.ResyncFinished;
 import io.mirrorctl.dlm.message.ClusterMessage.ResyncStart;
 import io.mirrorctl.dlm.message.ClusterMessage.Resyncing;
+import io.mirrorctl.dlm.message.ClusterMessage.Rewrite;
 import io.mirrorctl.dlm.store.Bytes;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -57,6 +58,7 @@ public final class MessageCodec {
   static final int RESYNC_FINISHED = 0x86;
   static final int BITMAP_NEEDS_SYNC = 0x87;
   static final int CHANGE_CAPACITY = 0x88;
+  static final int REWRITE = 0x89;
 
   private static final List<Change> CHANGES =
       List.of(Change.FAILED, Change.OTHER, Change.REGROUPED);
@@ -125,6 +127,7 @@ public final class MessageCodec {
       case ResyncFinished _ -> RESYNC_FINISHED;
       case BitmapNeedsSync _ -> BITMAP_NEEDS_SYNC;
       case ChangeCapacity _ -> CHANGE_CAPACITY;
+      case Rewrite _ -> REWRITE;
     };
   }
 
@@ -149,6 +152,7 @@ public final class MessageCodec {
       case ResyncFinished() -> {}
       case BitmapNeedsSync(int slot) -> b.putShort(8, (short) slot);
       case ChangeCapacity(long sectors) -> b.putLong(8, sectors);
+      case Rewrite(int slot) -> b.putShort(8, (short) slot);
     }
   }
 
@@ -176,6 +180,7 @@ public final class MessageCodec {
       case RESYNC_FINISHED -> new ResyncFinished();
       case BITMAP_NEEDS_SYNC -> new BitmapNeedsSync(number(b));
       case CHANGE_CAPACITY -> new ChangeCapacity(b.getLong(8));
+      case REWRITE -> new Rewrite(number(b));
       default -> throw new IllegalArgumentException("unknown message kind 0x%02x".formatted(kind));
     };
   }

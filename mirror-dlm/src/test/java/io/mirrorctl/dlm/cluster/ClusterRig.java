@@ -30,8 +30,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 
@@ -52,6 +54,9 @@ final class ClusterRig implements AutoCloseable {
   private final List<Path> files = new ArrayList<>();
   private final List<Node> nodes = new CopyOnWriteArrayList<>();
 
+  /** As long as their processes live. */
+  private final Map<Integer, LateWrites> late = new ConcurrentHashMap<>();
+
   private ClusterRig(Path directory) throws Exception {
     this.directory = directory;
     this.servers = EmbeddedZooKeeper.start(options());
@@ -66,6 +71,17 @@ final class ClusterRig implements AutoCloseable {
     var rig = new ClusterRig(directory);
     rig.create(slots, members);
     return rig;
+  }
+
+  /** The same disks, but other servers: a cluster of the same name that knows nothing of this. */
+  ClusterRig onOtherServers(Path otherDirectory) throws Exception {
+    var other = new ClusterRig(otherDirectory);
+    other.files.addAll(files);
+    return other;
+  }
+
+  List<Path> files() {
+    return files;
   }
 
   private void create(int slots, int members) throws IOException {
@@ -207,6 +223,8 @@ final class ClusterRig implements AutoCloseable {
     private Node(int number) throws IOException {
       node =
           ClusterNode.join(
+              new ClusterNode.Self(
+                  "c", "node" + number, late.computeIfAbsent(number, _ -> new LateWrites())),
               MemberSettings.of(number).with(heartbeat),
               loop ->
                   timeout ->

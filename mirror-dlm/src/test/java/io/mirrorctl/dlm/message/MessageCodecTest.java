@@ -62,6 +62,7 @@ class MessageCodecTest {
     all.put("ResyncFinished", new Envelope(2, 15, new ResyncFinished()));
     all.put("BitmapNeedsSync", new Envelope(2, 16, new BitmapNeedsSync(3)));
     all.put("ChangeCapacity", new Envelope(2, 17, new ChangeCapacity(1L << 34)));
+    all.put("Rewrite", new Envelope(2, 18, new ClusterMessage.Rewrite(3)));
     return all;
   }
 
