@@ -309,6 +309,25 @@ class ClusterCommandsTest {
   }
 
   @Test
+  void aNodeThatAsksAnotherZooKeeperIsRefusedWhileTheArrayIsInUse() throws Exception {
+    one.done("assemble", "m", disks.get(0), disks.get(1));
+    assertThat(Cli.run("examine", disks.get(0)).out())
+        .contains("Claim of Slot 0 : held by node n1 of cluster c");
+    EmbeddedZooKeeper.Options options = EmbeddedZooKeeper.Options.in(directory.resolve("zk2"));
+    try (EmbeddedZooKeeper other = EmbeddedZooKeeper.start(options);
+        ClusterRig stranger = ClusterRig.start(other, directory, "x1")) {
+      assertThat(stranger.run("assemble", "m", disks.get(0), disks.get(1), "--force"))
+          .satisfies(run -> assertThat(run.code()).isEqualTo(4))
+          .satisfies(run -> assertThat(run.err()).contains("is in use by node n1 of cluster c"));
+      one.done("stop", "m");
+      JsonNode claims =
+          Cli.run("examine", "--json", disks.get(1)).json().get("claims");
+      assertThat(claims.get(0).get("state").asString()).isEqualTo("released");
+      stranger.done("assemble", "m", disks.get(0), disks.get(1));
+    }
+  }
+
+  @Test
   void whatMakesNoSenseForASharedArrayIsRefused() throws IOException {
     assembleOnBoth();
     Path more = members(BitmapKind.INTERNAL, "x", "y").get(0);
