@@ -320,8 +320,7 @@ class ClusterCommandsTest {
           .satisfies(run -> assertThat(run.code()).isEqualTo(4))
           .satisfies(run -> assertThat(run.err()).contains("is in use by node n1 of cluster c"));
       one.done("stop", "m");
-      JsonNode claims =
-          Cli.run("examine", "--json", disks.get(1)).json().get("claims");
+      JsonNode claims = Cli.run("examine", "--json", disks.get(1)).json().get("claims");
       assertThat(claims.get(0).get("state").asString()).isEqualTo("released");
       stranger.done("assemble", "m", disks.get(0), disks.get(1));
     }
