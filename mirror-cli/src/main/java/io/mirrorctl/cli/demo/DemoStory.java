@@ -113,7 +113,9 @@ final class DemoStory {
     for (DemoNode node : nodes) {
       node.awaitReady(env);
       node.client()
-          .ask(new NodeRequest.Assemble(ARRAY, paths, false, false, false, false), ArrayDetail.class);
+          .ask(
+              new NodeRequest.Assemble(ARRAY, paths, false, false, false, false),
+              ArrayDetail.class);
     }
     step(
         "Nodes n1 (process %d) and n2 (process %d) have it in use at the same time, as two hosts"
