@@ -37,6 +37,7 @@ class NodeFencesTest {
   @TempDir Path directory;
   private final SimDisk disk = new SimDisk("disk", SIZE);
   private FencedServer server;
+  private Hold hold;
 
   @BeforeEach
   void start() throws IOException {
@@ -45,6 +46,9 @@ class NodeFencesTest {
 
   @AfterEach
   void stop() throws IOException {
+    if (hold != null) {
+      hold.release();
+    }
     server.close();
   }
 
@@ -73,8 +77,7 @@ class NodeFencesTest {
 
   @Test
   void aFenceIsAnsweredWhenTheLastRequestOfTheVictimHasReturnedAndNoOtherBegins() throws Exception {
-    Hold hold =
-        Hold.uninterruptible(disk, operation -> operation.kind() == SimOperation.Kind.WRITE);
+    hold = Hold.uninterruptible(disk, operation -> operation.kind() == SimOperation.Kind.WRITE);
     try (RawClient victim = server.using(node(2, 7));
         RawClient survivor = server.identified(node(1, 6))) {
       sendManyWrites(victim);
@@ -112,8 +115,7 @@ class NodeFencesTest {
   void aFenceThatWaitsTooLongForTheDiskSaysNotYetAndIsInForceAllTheSame() throws Exception {
     server.close();
     server.waitingForRequests(Duration.ofMillis(50)).start();
-    Hold hold =
-        Hold.uninterruptible(disk, operation -> operation.kind() == SimOperation.Kind.WRITE);
+    hold = Hold.uninterruptible(disk, operation -> operation.kind() == SimOperation.Kind.WRITE);
     try (RawClient victim = server.using(node(2, 7));
         RawClient survivor = server.identified(node(1, 6))) {
       victim.sendWrite(0, 1, 0, block(1));
