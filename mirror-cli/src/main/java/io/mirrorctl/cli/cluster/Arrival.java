@@ -112,6 +112,7 @@ final class Arrival {
                         ZooKeeperStore.connect(servers.withSessionTimeout(timeout), loop)
                             .thenApply(store -> store),
                 fence,
+                config.paths(),
                 env,
                 life),
         unwanted,

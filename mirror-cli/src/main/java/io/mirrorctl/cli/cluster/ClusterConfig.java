@@ -2,6 +2,7 @@ package io.mirrorctl.cli.cluster;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.mirrorctl.dlm.cluster.PathPolicy;
 import io.mirrorctl.dlm.member.Heartbeat;
 import io.mirrorctl.dlm.member.MemberSettings;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
@@ -21,6 +22,7 @@ import java.util.regex.Pattern;
  * @param embedded the ZooKeeper that is to run in this process
  * @param sessionTimeout after which a silent node counts as dead, if this node begins the cluster
  * @param fence shell command that makes sure that a dead node can write no more
+ * @param paths what the node does about members that it alone does not reach
  */
 public record ClusterConfig(
     String cluster,
@@ -29,7 +31,8 @@ public record ClusterConfig(
     Optional<ZooKeeperOptions> servers,
     Optional<EmbeddedZooKeeper.Options> embedded,
     Optional<Duration> sessionTimeout,
-    Optional<String> fence) {
+    Optional<String> fence,
+    PathPolicy paths) {
   private static final Pattern CLUSTER = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 
   /** Renewals of the lease in a session. */

@@ -2,6 +2,7 @@ package io.mirrorctl.cli.command;
 
 import com.google.common.net.HostAndPort;
 import io.mirrorctl.cli.cluster.ClusterConfig;
+import io.mirrorctl.dlm.cluster.PathPolicy;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import picocli.CommandLine.Option;
 
 /** The options of a node that belongs to a cluster. */
 final class ClusterOptions {
+  private static final String LEAVE = "leave";
   private static final String FENCE_BY_COMMAND = "exec:";
 
   /** ZooKeeper allows sessions of 2 to 20 ticks. */
@@ -108,6 +110,15 @@ final class ClusterOptions {
               + " environment and says yes by status 0; else it is run again.")
   private Optional<String> fence;
 
+  @Option(
+      names = "--on-path-loss",
+      paramLabel = "leave|fail",
+      description =
+          "When this node cannot use a disk of a shared array that another node reaches: leave, which"
+              + " is the default, gives the array up on this node until its disks answer again; fail"
+              + " fails the disk on all nodes, as md does.")
+  private Optional<String> onPathLoss;
+
   /**
    * What the options say.
    *
@@ -125,7 +136,8 @@ final class ClusterOptions {
               keyStore,
               number,
               sessionTimeout,
-              fence)
+              fence,
+              onPathLoss)
           .anyMatch(Optional::isPresent)) {
         throw new IllegalArgumentException(
             "options of a cluster without --cluster NAME; leave them out for a local node");
@@ -144,11 +156,22 @@ final class ClusterOptions {
             zookeeper.map(this::servers),
             embedded.map(this::own),
             session(),
-            fence.map(ClusterOptions::command)));
+            fence.map(ClusterOptions::command),
+            paths()));
   }
 
   private Optional<Duration> session() {
     return sessionTimeout.map(text -> TimeOption.parse("--session-timeout", text));
+  }
+
+  private PathPolicy paths() {
+    return switch (onPathLoss.orElse(LEAVE)) {
+      case LEAVE -> PathPolicy.LEAVE;
+      case "fail" -> PathPolicy.FAIL;
+      default ->
+          throw new IllegalArgumentException(
+              "--on-path-loss takes leave or fail, not " + onPathLoss.orElseThrow());
+    };
   }
 
   private static String command(String text) {

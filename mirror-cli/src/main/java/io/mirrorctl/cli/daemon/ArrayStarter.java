@@ -13,6 +13,7 @@ import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
@@ -98,6 +99,29 @@ final class ArrayStarter {
         open(request.disks(), disk -> disks.open(disk, access, self)),
         options(request),
         request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
+  }
+
+  /**
+   * Whether all these disks can be read.
+   *
+   * @throws IOException if not, saying why
+   */
+  void reach(List<String> names) throws IOException {
+    List<BlockDevice> looked = open(names, new DeviceAccess.ReadOnly());
+    try {
+      for (BlockDevice device : looked) {
+        var _ = MemberMetadata.read(device);
+      }
+    } finally {
+      for (BlockDevice device : looked) {
+        device.close();
+      }
+    }
+  }
+
+  /** What people call a node of the cluster. May block. */
+  String nameOf(int node) {
+    return seat.map(s -> s.nameOf(node)).orElse(Integer.toString(node));
   }
 
   private static ArrayOptions options(NodeRequest.Assemble request) {

@@ -10,7 +10,8 @@ import java.util.Optional;
 /**
  * An array in one line.
  *
- * @param state as in {@link ArrayDetail}, or halted while its node is out of its cluster
+ * @param state as in {@link ArrayDetail}, or halted while its node is out of its cluster, or
+ *     path-lost while its node does not reach its disks
  * @param inSync roles with a member that holds all data
  * @param slots of the bitmap that somebody has
  * @param map a letter for each role: U if it has one, else _
@@ -46,9 +47,9 @@ public record ArraySummary(
         SyncState.of(status, array.mirror().sync()));
   }
 
-  /** The array while this node is out of its cluster. */
-  ArraySummary halted() {
+  /** The array while it is not in use, as halted or path-lost. */
+  ArraySummary gone(String now) {
     return new ArraySummary(
-        name, "halted", readOnly, sizeBytes, raidDisks, inSync, map, List.of(), Optional.empty());
+        name, now, readOnly, sizeBytes, raidDisks, inSync, map, List.of(), Optional.empty());
   }
 }

@@ -9,10 +9,12 @@ import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.cluster.ClusterNode;
+import io.mirrorctl.dlm.cluster.PathLost;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -27,27 +29,43 @@ final class NodeArrays implements ClusterSeat.Tenant {
 
   private final ConcurrentSkipListMap<String, NodeArray> running = new ConcurrentSkipListMap<>();
 
-  /** Shared ones that come back when the node does. */
+  /** Shared ones that come back when the node does, or their disks do. */
   private final ConcurrentSkipListMap<String, Waiting> waiting = new ConcurrentSkipListMap<>();
 
   private final NbdExports exports;
   private final ArrayStarter starter;
   private final EventFeed events;
   private final Env env;
+  private final Returns returns;
 
   /** Guards who comes and goes in {@link #running} and {@link #waiting}, and {@link #ended}. */
   private final ReentrantLock lock = new ReentrantLock();
 
   private boolean ended;
 
-  /** An array that was in use when the node's incarnation came to its end. */
-  private record Waiting(NodeRequest.Assemble request, ArraySummary last, String reason) {}
+  /**
+   * An array that was in use.
+   *
+   * @param pathLost given up for its disks, not by the end of the node's incarnation
+   */
+  private record Waiting(
+      NodeRequest.Assemble request, ArraySummary last, String reason, boolean pathLost) {
+
+    String text() {
+      return pathLost
+          ? "%s is not in use here until its disks answer again, which assemble tries at once: %s"
+              .formatted(request.array(), reason)
+          : "%s is not in use here until this node is back in its cluster: %s"
+              .formatted(request.array(), reason);
+    }
+  }
 
   NodeArrays(NbdExports exports, ArrayStarter starter, EventFeed events, Env env) {
     this.exports = exports;
     this.starter = starter;
     this.events = events;
     this.env = env;
+    this.returns = new Returns(this::tryReturn, env);
   }
 
   /** All arrays, by name. */
@@ -55,7 +73,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return running.values();
   }
 
-  /** Those that come back when the node does, as they were. */
+  /** Those that come back when the node or their disks do, as they were. */
   List<ArraySummary> halted() {
     return waiting.values().stream().map(Waiting::last).toList();
   }
@@ -65,9 +83,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     if (array == null) {
       Waiting gone = waiting.get(name);
       if (gone != null) {
-        throw ArrayException.failed(
-            "%s is not in use here until this node is back in its cluster: %s"
-                .formatted(name, gone.reason()));
+        throw ArrayException.failed(gone.text());
       }
       throw ArrayException.failed(
           running.isEmpty()
@@ -84,11 +100,14 @@ final class NodeArrays implements ClusterSeat.Tenant {
       if (ended) {
         throw ArrayException.failed("the node is stopping");
       }
-      if (running.containsKey(request.array()) || waiting.containsKey(request.array())) {
+      Waiting gone = waiting.get(request.array());
+      if (running.containsKey(request.array()) || (gone != null && !gone.pathLost())) {
         throw ArrayException.failed(
             "%s is assembled already; stop it first".formatted(request.array()));
       }
-      return start(request);
+      NodeArray started = start(request);
+      waiting.remove(request.array());
+      return started;
     } finally {
       lock.unlock();
     }
@@ -105,7 +124,60 @@ final class NodeArrays implements ClusterSeat.Tenant {
     tellOf(array);
     exports.add(array.name(), array.mirror().device(), "mirrorctl array " + array.name());
     running.put(array.name(), array);
+    array
+        .shared()
+        .ifPresent(shared -> {
+          var _ = shared.lost().thenAcceptAsync(why -> lost(array, why), env.io());
+        });
     return array;
+  }
+
+  /** The node has given up the array: its export goes away until its disks answer again. */
+  private void lost(NodeArray array, PathLost why) {
+    lock.lock();
+    try {
+      if (running.get(array.name()) != array) {
+        return; // stopped meanwhile
+      }
+      String reason = why.text(starter::nameOf);
+      Optional<String> node =
+          why.reachedBy().isPresent()
+              ? Optional.of(starter.nameOf(why.reachedBy().getAsInt()))
+              : Optional.empty();
+      LOG.log(Level.WARNING, "path-lost: {0}: {1}", array.name(), reason);
+      events.tell(
+          NodeEvent.pathLost(env.wallClock().instant(), array.name(), why.disk(), node, reason));
+      withdraw(array, reason, true);
+      returns.lost(array.name());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes an array into use again whose disks were lost; true if there is nothing left to do. */
+  private boolean tryReturn(String name) {
+    Waiting gone = waiting.get(name);
+    if (gone == null || !gone.pathLost()) {
+      return true;
+    }
+    try {
+      starter.reach(gone.request().disks()); // which may take long
+      lock.lock();
+      try {
+        if (ended || !gone.equals(waiting.get(name))) {
+          return true;
+        }
+        NodeArray _ = start(gone.request());
+        waiting.remove(name);
+        LOG.log(Level.INFO, "{0}: its disks answer again, it is back in use", name);
+        return true;
+      } finally {
+        lock.unlock();
+      }
+    } catch (IOException | RuntimeException e) {
+      LOG.log(Level.INFO, "{0} is not back in use yet: {1}", name, e.getMessage());
+      return false;
+    }
   }
 
   /** A clearer refusal than that the disk is in use by somebody. */
@@ -208,7 +280,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     try {
       for (NodeArray array : running.values()) {
         if (array.shared().isPresent()) {
-          withdraw(array, reason);
+          withdraw(array, reason, false);
         }
       }
     } finally {
@@ -216,8 +288,13 @@ final class NodeArrays implements ClusterSeat.Tenant {
     }
   }
 
-  private void withdraw(NodeArray array, String reason) {
-    var gone = new Waiting(again(array), ArraySummary.of(array, List.of()).halted(), reason);
+  private void withdraw(NodeArray array, String reason, boolean pathLost) {
+    var gone =
+        new Waiting(
+            again(array, pathLost),
+            ArraySummary.of(array, List.of()).gone(pathLost ? "path-lost" : "halted"),
+            reason,
+            pathLost);
     try {
       exports.remove(array.name());
     } catch (InterruptedException e) {
@@ -234,8 +311,12 @@ final class NodeArrays implements ClusterSeat.Tenant {
     running.remove(array.name());
   }
 
-  /** What was in use shall be so again, and not wait for a member that had failed. */
-  private static NodeRequest.Assemble again(NodeArray array) {
+  /**
+   * What was in use shall be so again, and not wait for a member that had failed.
+   *
+   * @param run also if others have failed members meanwhile; all disks were seen to be there
+   */
+  private static NodeRequest.Assemble again(NodeArray array, boolean run) {
     NodeRequest.Assemble first = array.request();
     ArrayStatus status = array.mirror().array().status();
     List<String> disks =
@@ -246,14 +327,19 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return disks.isEmpty()
         ? first
         : new NodeRequest.Assemble(
-            first.array(), disks, first.run() || status.degraded(), false, false, first.coherent());
+            first.array(),
+            disks,
+            run || first.run() || status.degraded(),
+            false,
+            false,
+            first.coherent());
   }
 
   @Override
   public boolean rejoined(ClusterNode node) {
     lock.lock();
     try {
-      for (Waiting gone : waiting.values()) {
+      for (Waiting gone : ofTheNode()) {
         if (ended || node.ended().isPresent()) {
           return false;
         }
@@ -268,10 +354,14 @@ final class NodeArrays implements ClusterSeat.Tenant {
               e.getMessage());
         }
       }
-      return waiting.isEmpty();
+      return ofTheNode().isEmpty();
     } finally {
       lock.unlock();
     }
+  }
+
+  private List<Waiting> ofTheNode() {
+    return waiting.values().stream().filter(gone -> !gone.pathLost()).toList();
   }
 
   /** Stops all arrays, and takes no new ones. Nobody may use the exports any more. */

@@ -36,7 +36,8 @@ public record NodeEvent(
           "write-failed",
           "unflushed-writes-lost",
           "halted",
-          "overruled");
+          "overruled",
+          "path-lost");
 
   static NodeEvent of(Instant time, String array, ArrayEvent event) {
     return switch (event) {
@@ -120,6 +121,13 @@ public record NodeEvent(
 
   static NodeEvent assembled(Instant time, String array) {
     return plain(time, array, "array-assembled", "assembled");
+  }
+
+  /** The node has given the array up. */
+  static NodeEvent pathLost(
+      Instant time, String array, Optional<String> disk, Optional<String> node, String message) {
+    return new NodeEvent(
+        time.toString(), array, "path-lost", disk, Optional.empty(), node, message);
   }
 
   static NodeEvent lost(Instant time, long count) {

@@ -105,6 +105,11 @@ public final class NbdDevice implements VolatileDevice, FencingDevice {
   }
 
   @Override
+  public boolean isConnected() {
+    return link.status().connection() == NbdStatus.Connection.CONNECTED;
+  }
+
+  @Override
   public void acknowledgeLoss() {
     link.acknowledgeLoss();
   }

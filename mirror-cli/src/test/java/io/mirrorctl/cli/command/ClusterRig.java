@@ -7,6 +7,7 @@ import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.dlm.cluster.PathPolicy;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import java.io.IOException;
@@ -50,7 +51,8 @@ final class ClusterRig implements AutoCloseable {
             Optional.of(ZooKeeperOptions.of(zookeeper.connectString(), ClusterConfig.root("c"))),
             Optional.empty(),
             Optional.of(SESSION),
-            Optional.empty());
+            Optional.empty(),
+            PathPolicy.LEAVE);
     Path own = directory.resolve(place);
     return new ClusterRig(
         own,

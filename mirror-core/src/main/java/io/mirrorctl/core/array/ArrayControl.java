@@ -22,6 +22,18 @@ public interface ArrayControl {
   void reach(int number) throws IOException;
 
   /**
+   * Tries the way to a member from here, by reading its superblock and writing the first page of
+   * this node's own slot once more as it is. Also while I/O is held; from any thread, and returns
+   * when the I/O has.
+   *
+   * @throws IOException if that fails, or the member has failed
+   */
+  void probe(int number) throws IOException;
+
+  /** Numbers of the members that receive writes, those that are being failed left out. */
+  Set<Integer> receiving();
+
+  /**
    * Another node is about to change the set of members: no member I/O begins from now on; returns
    * when none is in flight.
    *

@@ -36,6 +36,21 @@ public interface ClusterPort {
   long deaths();
 
   /**
+   * Whether a member that fails here is looked at before it is failed for all: only the path to it
+   * may be lost. Then it is among {@link SetChange#suspects} until it is {@link SetChange#confirm
+   * confirmed}.
+   */
+  default boolean checksPaths() {
+    return false;
+  }
+
+  /**
+   * No in-sync member could do what a client asked. Nobody is failed for that, but this node may
+   * have lost its paths. Returns at once.
+   */
+  default void allFailed() {}
+
+  /**
    * Makes a change of the set of members on every node (decision D6). When no other node can make
    * one: ends at once if the change says that it {@link SetChange#isDone is done}; else all nodes
    * stop starting member I/O and drain what is in flight, {@link SetChange#commit} runs here, all
@@ -96,6 +111,15 @@ public interface ClusterPort {
 
     /** Numbers of the members that the change takes out because they failed. */
     Set<Integer> failing();
+
+    /**
+     * Numbers of those that failed on this node and may be well on others, if the port {@link
+     * ClusterPort#checksPaths checks} that. None is left when the change is made.
+     */
+    Set<Integer> suspects();
+
+    /** These failed for all. */
+    void confirm(Set<Integer> numbers);
 
     /**
      * Numbers of the members that begin to receive by it: before anything is held, every node is

@@ -1,7 +1,9 @@
 package io.mirrorctl.core.array;
 
 import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.DeviceFeature;
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.Superblock;
@@ -11,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * One disk of an array: its device and what its superblock says of the disk alone. Offsets here are
@@ -23,6 +26,13 @@ final class Member {
   private final BadBlocks badBlocks;
   private final AtomicInteger readErrors = new AtomicInteger();
   private final AtomicInteger correctedReads = new AtomicInteger();
+
+  /**
+   * This node's bitmap pages go there one write after the other, so that no older one lands last.
+   */
+  private final ReentrantLock pages = new ReentrantLock();
+
+  private boolean closed;
   private volatile Superblock superblock;
 
   Member(BlockDevice device, Superblock superblock, BadBlocks badBlocks) {
@@ -46,6 +56,40 @@ final class Member {
 
   int devNumber() {
     return superblock.devNumber();
+  }
+
+  /** Writes of bitmap pages. */
+  interface PageWrites {
+    void run() throws IOException;
+  }
+
+  /** Runs them when no others are under way. */
+  void exclusively(PageWrites writes) throws IOException {
+    pages.lock();
+    try {
+      if (closed) {
+        throw new DeviceException(IoFailure.CLOSED, this + " is closed");
+      }
+      writes.run();
+    } finally {
+      pages.unlock();
+    }
+  }
+
+  /** Whether such writes are under way; for a member that gets no new ones. */
+  boolean isWritingPages() {
+    return pages.isLocked();
+  }
+
+  /** Closes the device, when no bitmap page is on its way. */
+  void close() throws IOException {
+    pages.lock();
+    try {
+      closed = true;
+      device.close();
+    } finally {
+      pages.unlock();
+    }
   }
 
   /** As last read from or written to this disk. */

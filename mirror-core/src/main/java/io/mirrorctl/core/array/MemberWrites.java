@@ -193,6 +193,7 @@ final class MemberWrites {
     }
     if (nowhere) {
       doubt(failures.getFirst(), durable);
+      membership.allFailed();
       throw failures.getFirst().cause();
     }
     for (Legs.Failure failure : failures) {

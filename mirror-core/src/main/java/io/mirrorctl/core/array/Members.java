@@ -67,7 +67,7 @@ public final class Members {
       }
       return set.minus(leg.member());
     });
-    leg.member().device().close();
+    leg.member().close();
     array.happened(new ArrayEvent.MemberRemoved(disk));
   }
 

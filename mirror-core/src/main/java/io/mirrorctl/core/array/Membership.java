@@ -23,6 +23,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 
 /**
  * The current {@link MemberSet} and the one way to change it (decision D6, invariants I5 and I11).
@@ -91,10 +92,15 @@ final class Membership {
    * What becomes of a condemned member.
    *
    * @param recordedElsewhere another node records it
+   * @param suspect it failed on this node; nobody has looked yet whether others reach it
    */
-  private record Verdict(MemberState next, boolean recordedElsewhere) {
+  private record Verdict(MemberState next, boolean recordedElsewhere, boolean suspect) {
     Verdict(MemberState next) {
-      this(next, false);
+      this(next, false, false);
+    }
+
+    Verdict confirmed() {
+      return new Verdict(next, recordedElsewhere, false);
     }
   }
 
@@ -149,9 +155,10 @@ final class Membership {
       }
       boolean isLast = !othersRemain(current, member) || !othersRemain(proposed, member);
       if (leg.isInSync() && isLast) {
+        cluster.allFailed();
         return false;
       }
-      condemned.put(member, new Verdict(next));
+      condemned.put(member, new Verdict(next, false, cluster.checksPaths()));
       unsettled = true;
       requestSettling();
       return true;
@@ -336,6 +343,19 @@ final class Membership {
     }
 
     @Override
+    public Set<Integer> suspects() {
+      return numbers(Verdict::suspect);
+    }
+
+    @Override
+    public void confirm(Set<Integer> numbers) {
+      synchronized (condemnedLock) {
+        condemned.replaceAll((member, verdict) ->
+            numbers.contains(member.devNumber()) ? verdict.confirmed() : verdict);
+      }
+    }
+
+    @Override
     public Set<Integer> returning() {
       MemberSet before = current;
       MemberSet next;
@@ -464,10 +484,27 @@ final class Membership {
   }
 
   /** Numbers of the members that are condemned, whatever becomes of them. */
-  Set<Integer> condemnedNumbers() {
+  private Set<Integer> condemnedNumbers() {
+    return numbers(_ -> true);
+  }
+
+  /** The same without suspects: what they are is not known. */
+  Set<Integer> confirmedNumbers() {
+    return numbers(verdict -> !verdict.suspect());
+  }
+
+  private Set<Integer> numbers(Predicate<Verdict> wanted) {
     synchronized (condemnedLock) {
-      return condemned.keySet().stream().map(Member::devNumber).collect(toImmutableSet());
+      return condemned.entrySet().stream()
+          .filter(entry -> wanted.test(entry.getValue()))
+          .map(entry -> entry.getKey().devNumber())
+          .collect(toImmutableSet());
     }
+  }
+
+  /** No in-sync member could do what was asked: perhaps the fault is on this node. */
+  void allFailed() {
+    cluster.allFailed();
   }
 
   /** Other nodes fail these members: who records it is not this node's affair. */
@@ -478,7 +515,7 @@ final class Membership {
         boolean isLast = leg.isInSync() && !othersRemain(current, member);
         if (numbers.contains(member.devNumber()) && !leg.isFaulty() && !isLast) {
           condemned.putIfAbsent(
-              member, new Verdict(new MemberState.Faulty("failed on another node"), true));
+              member, new Verdict(new MemberState.Faulty("failed on another node"), true, false));
           unsettled = true;
         }
       }

@@ -453,7 +453,7 @@ public final class MirrorArray implements Closeable {
     IOException first = null;
     for (Leg leg : membership.current().legs()) {
       try {
-        leg.member().device().close();
+        leg.member().close();
       } catch (IOException e) {
         first = e;
       }

@@ -1,7 +1,12 @@
 package io.mirrorctl.core.array;
 
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
+
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
+import io.mirrorctl.core.block.VolatileDevice;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
@@ -46,23 +51,63 @@ final class SharedControl implements ArrayControl {
 
   @Override
   public void reach(int number) throws IOException {
-    for (Leg leg : membership.current().legs()) {
-      Member member = leg.member();
-      if (member.devNumber() == number) {
-        if (!Candidate.read(member.device()).superblock().deviceUuid().equals(member.uuid())) {
-          throw ArrayException.failed(member + " is another disk here");
-        }
-        return;
+    Member member = leg(number).member();
+    if (member.isWritingPages()) {
+      throw ArrayException.failed(member + ": what was sent to it before it failed is still out");
+    }
+    read(member);
+  }
+
+  private Leg leg(int number) throws ArrayException {
+    return membership.current().legs().stream()
+        .filter(leg -> leg.member().devNumber() == number)
+        .findFirst()
+        .orElseThrow(
+            () -> ArrayException.failed("member %d is not attached here".formatted(number)));
+  }
+
+  private static void read(Member member) throws IOException {
+    if (!Candidate.read(member.device()).superblock().deviceUuid().equals(member.uuid())) {
+      throw ArrayException.failed(member + " is another disk here");
+    }
+  }
+
+  @Override
+  public void probe(int number) throws IOException {
+    Leg leg = leg(number);
+    if (!leg.receives()) {
+      throw ArrayException.failed(leg.member() + " has failed");
+    }
+    Member member = leg.member();
+    if (member.device() instanceof VolatileDevice device && !device.isConnected()) {
+      throw new DeviceException(IoFailure.GONE, member + ": there is no connection");
+    }
+    try {
+      member.exclusively(() -> {
+        read(member);
+        storage.writeFirstPage(member, bitmap.get());
+      });
+    } catch (DeviceException e) {
+      if (e.failure() != IoFailure.VOLATILE_LOSS) { // that says nothing against the way to it
+        throw e;
       }
     }
-    throw ArrayException.failed("member %d is not attached here".formatted(number));
+  }
+
+  @Override
+  public Set<Integer> receiving() {
+    return membership.current().receiving().stream()
+        .map(Leg::member)
+        .filter(member -> !membership.isCondemned(member))
+        .map(Member::devNumber)
+        .collect(toImmutableSet());
   }
 
   @Override
   public Set<Integer> hold(Set<Integer> failing) {
     membership.condemnNumbers(failing);
     gate.hold();
-    Set<Integer> further = new HashSet<>(membership.condemnedNumbers());
+    Set<Integer> further = new HashSet<>(membership.confirmedNumbers());
     further.removeAll(failing);
     return further;
   }

@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import io.mirrorctl.core.bitmap.BitmapPage;
 import io.mirrorctl.core.bitmap.BitmapStorage;
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapArea;
@@ -11,6 +12,7 @@ import io.mirrorctl.core.format.BitmapHeader;
 import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -54,7 +56,10 @@ final class SlotStorage implements BitmapStorage {
   @Override
   public void writePages(List<BitmapPage> pages) throws IOException {
     if (!inMemory) {
-      writes.toReceivers(leg -> writePages(leg.member(), pages));
+      writes.toReceivers(leg -> {
+        Member member = leg.member();
+        member.exclusively(() -> writePages(member, pages));
+      });
     }
   }
 
@@ -84,6 +89,24 @@ final class SlotStorage implements BitmapStorage {
     }
     if (!single) {
       member.flush();
+    }
+  }
+
+  /**
+   * Writes the first page to one member as it is at the moment, so that it makes no difference. To
+   * be called {@link Member#exclusively exclusively}.
+   */
+  void writeFirstPage(Member member, WriteIntentBitmap bitmap) throws IOException {
+    if (inMemory) {
+      return;
+    }
+    BitmapArea area = area(member.superblock(), geometry, slot + 1);
+    ByteBuffer image = AlignedBuffers.shared().acquire(BitmapPage.BYTES);
+    try {
+      bitmap.copyFirstPage(image);
+      member.device().write(area.pageOffsetBytes(slot, 0), image, WriteOption.ONLY_DURABLE);
+    } finally {
+      AlignedBuffers.shared().release(image);
     }
   }
 

@@ -118,16 +118,22 @@ final class DurableSlot implements GroupCommit.Source {
     ByteBuffer image = AlignedBuffers.shared().acquire(BitmapPage.BYTES);
     try {
       for (int page = 0; page < bits.pages(); page++) {
-        image.clear().put(new byte[BitmapPage.BYTES]).clear();
-        if (page == 0) {
-          BitmapHeaderCodec.encodeInto(image, header);
-        }
-        bits.copy(page, image);
-        sink.page(page, image.clear().limit(BitmapPage.BYTES));
+        copyPage(page, image);
+        sink.page(page, image);
       }
     } finally {
       AlignedBuffers.shared().release(image);
     }
+  }
+
+  /** The page as it would be written now, from 0 to the buffer's limit. */
+  void copyPage(int page, ByteBuffer image) {
+    image.clear().put(new byte[BitmapPage.BYTES]).clear();
+    if (page == 0) {
+      BitmapHeaderCodec.encodeInto(image, header);
+    }
+    bits.copy(page, image);
+    image.clear().limit(BitmapPage.BYTES);
   }
 
   @Override

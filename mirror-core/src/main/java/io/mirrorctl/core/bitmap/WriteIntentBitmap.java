@@ -343,6 +343,19 @@ public final class WriteIntentBitmap {
     }
   }
 
+  /**
+   * Fills the buffer, from 0 to its limit, with page 0 as it would be written now. What does not
+   * overtake later pages may go to a member any time; it makes nothing durable.
+   */
+  public void copyFirstPage(ByteBuffer into) {
+    lock.lock();
+    try {
+      slot.copyPage(0, into);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Takes a page. */
   @FunctionalInterface
   public interface PageSink {

@@ -100,6 +100,11 @@ public final class LeasedDevice implements VolatileDevice, FencingDevice {
   }
 
   @Override
+  public boolean isConnected() {
+    return !(device instanceof VolatileDevice volatileDevice) || volatileDevice.isConnected();
+  }
+
+  @Override
   public void acknowledgeLoss() {
     if (device instanceof VolatileDevice volatileDevice) {
       volatileDevice.acknowledgeLoss();

@@ -9,6 +9,14 @@ package io.mirrorctl.core.block;
  */
 public interface VolatileDevice extends BlockDevice {
 
+  /**
+   * Whether the far side is there at the moment, whatever it may have lost. Does not wait; what it
+   * says may be over when it returns.
+   */
+  default boolean isConnected() {
+    return true;
+  }
+
   /** The user knows that unflushed writes may be gone; requests are served again. */
   void acknowledgeLoss();
 }

@@ -60,6 +60,7 @@ final class ArrayJoin {
   private final ArrayOptions options;
   private final Coherence coherence;
   private final Deaths deaths = new Deaths();
+  private final Paths paths;
   private final Inbox inbox;
   private final ArrayEvents events;
   private LockspaceChannel channel;
@@ -82,7 +83,8 @@ final class ArrayJoin {
     this.lease = lease;
     this.options = options;
     this.coherence = coherence;
-    this.inbox = new Inbox(node.env(), node::halt);
+    this.paths = new Paths(node.paths(), node.env());
+    this.inbox = new Inbox(paths, node.env(), node::halt);
     this.events = new ArrayEvents(deaths, inbox);
   }
 
@@ -259,13 +261,13 @@ final class ArrayJoin {
     var slots = new Slots(lockspace);
     slots.takeOwn();
     var token = new Token(channel.channel(), slots);
-    var changes = new Changes(token, inbox, node.env(), node::halt);
+    var changes = new Changes(token, inbox, paths, node.env(), node::halt);
     var turns = new ResyncTurns(lockspace, slots, channel.channel());
-    var port =
-        new ArrayPort(lockspace.slot(), slots, token, deaths, changes, turns, node.claimant());
     var fence =
         new ArrayFence(devices, node.membership(), node.settings().maxNodes(), node.env().io());
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
+    var port = new ArrayPort(
+            lockspace.slot(), slots, token, deaths, changes, paths, turns, node.claimant());
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();
@@ -302,6 +304,7 @@ final class ArrayJoin {
               node.env(),
               node::halt);
       node.add(array, fence);
+      paths.listen(array::giveUp);
     }
     array.sync().start();
     events.begin(takeover);

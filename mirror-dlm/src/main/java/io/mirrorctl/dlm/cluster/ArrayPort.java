@@ -13,6 +13,7 @@ final class ArrayPort implements ClusterPort {
   private final Token token;
   private final Deaths deaths;
   private final Changes changes;
+  private final Paths paths;
   private final ResyncTurns turns;
   private final Claimant claimant;
   private volatile Optional<LateEffects> late = Optional.empty();
@@ -23,6 +24,7 @@ final class ArrayPort implements ClusterPort {
       Token token,
       Deaths deaths,
       Changes changes,
+      Paths paths,
       ResyncTurns turns,
       Claimant claimant) {
     this.slot = slot;
@@ -30,6 +32,7 @@ final class ArrayPort implements ClusterPort {
     this.token = token;
     this.deaths = deaths;
     this.changes = changes;
+    this.paths = paths;
     this.turns = turns;
     this.claimant = claimant;
   }
@@ -54,6 +57,16 @@ final class ArrayPort implements ClusterPort {
   @Override
   public long deaths() {
     return deaths.answer();
+  }
+
+  @Override
+  public boolean checksPaths() {
+    return paths.areChecked();
+  }
+
+  @Override
+  public void allFailed() {
+    changes.allFailed();
   }
 
   @Override

@@ -10,35 +10,46 @@ import io.mirrorctl.dlm.message.ClusterMessage.Change;
 import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
+import io.mirrorctl.dlm.message.Delivery;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Changes of the set of members, on all nodes or on none: hold, settle, resume (decision D6). Who
  * begins one and cannot end it halts: the others see a death, and put right what it left.
  */
 final class Changes {
-  private final Token token;
+  private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
+
+  /** Not more often are the others asked about members that fail for a client. */
+  private static final Duration LOOK_AGAIN = Duration.ofSeconds(2);
 
   /** As long as other nodes have for an answer: nobody may keep the token for hanging I/O. */
   private static final Duration LIMIT = ArrayJoin.ANSWER_LIMIT;
 
+  private final Token token;
   private final Inbox inbox;
+  private final Paths paths;
   private final Env env;
   private final Consumer<String> halt;
+  private final AtomicBoolean looking = new AtomicBoolean();
 
   /**
    * @param halt ends this node's part in the cluster at once
    */
-  Changes(Token token, Inbox inbox, Env env, Consumer<String> halt) {
+  Changes(Token token, Inbox inbox, Paths paths, Env env, Consumer<String> halt) {
     this.token = token;
     this.inbox = inbox;
+    this.paths = paths;
     this.env = env;
     this.halt = halt;
   }
@@ -66,6 +77,21 @@ final class Changes {
   }
 
   void transact(SetChange change) throws IOException {
+    Set<Integer> suspects = change.suspects();
+    try {
+      paths.look(inbox.control(), suspects);
+      transactWithToken(change);
+    } catch (IOException e) {
+      if (inbox.control().isPresent()) {
+        halt.accept("a change of the members: " + e.getMessage());
+      }
+      throw e;
+    } finally {
+      paths.forget(suspects);
+    }
+  }
+
+  private void transactWithToken(SetChange change) throws IOException {
     try (Token.Held held = token.take()) {
       ReentrantLock alone = held.changing();
       alone.lock();
@@ -73,33 +99,69 @@ final class Changes {
         if (inbox.control().isPresent()) {
           settle(held);
         }
-        if (!change.isDone() && isPossible(held, change)) {
-          make(held, change);
+        boolean made = false;
+        while (!made && !change.isDone() && isPossible(held, change)) {
+          Set<Integer> suspects = change.suspects();
+          paths.check(held, inbox.control(), suspects);
+          change.confirm(suspects);
+          made = make(held, change);
         }
       } finally {
         alone.unlock();
       }
-    } catch (IOException e) {
-      if (inbox.control().isPresent()) {
-        halt.accept("a change of the members: " + e.getMessage());
+    }
+  }
+
+  /**
+   * No in-sync member could serve a client here: if it is this node that has lost its paths, it
+   * gives up the array.
+   */
+  void allFailed() {
+    if (!paths.areChecked() || !looking.compareAndSet(false, true)) {
+      return;
+    }
+    boolean begun = false;
+    try {
+      env.io().execute(this::lookAtAll);
+      begun = true;
+    } finally {
+      if (!begun) {
+        looking.set(false);
       }
-      throw e;
+    }
+  }
+
+  private void lookAtAll() {
+    try (Token.Held held = token.take()) {
+      Optional<ArrayControl> array = inbox.control();
+      if (array.isPresent()) {
+        paths.check(held, array, array.get().receiving());
+      }
+    } catch (IOException e) {
+      LOG.warn("looking at the members: {}", e.getMessage());
+    } finally {
+      Future<?> _ =
+          env.timer()
+              .schedule(() -> looking.set(false), LOOK_AGAIN.toMillis(), TimeUnit.MILLISECONDS);
     }
   }
 
   /** Whether all nodes reach the members that begin to receive. */
   private static boolean isPossible(Token.Held held, SetChange change) throws IOException {
     for (int number : change.returning()) {
-      Optional<String> refused = held.propose(new ClusterMessage.ReAdd(number));
+      Optional<Delivery.Refused> refused = held.propose(new ClusterMessage.ReAdd(number));
       if (refused.isPresent()) {
-        change.refused(refused.get());
+        change.refused(
+            "the node of slot %d refused: %s"
+                .formatted(refused.get().slot(), refused.get().reason()));
         return false;
       }
     }
     return true;
   }
 
-  private void make(Token.Held held, SetChange change) throws IOException {
+  /** False if a member has failed meanwhile that nobody was asked about. */
+  private boolean make(Token.Held held, SetChange change) throws IOException {
     Void _ =
         limited(
             "holding I/O",
@@ -107,6 +169,10 @@ final class Changes {
               change.hold();
               return null;
             });
+    if (!change.suspects().isEmpty()) {
+      change.resume();
+      return false;
+    }
     boolean made = false;
     try {
       Bits256 failing = Inbox.bits(change.failing());
@@ -120,6 +186,7 @@ final class Changes {
       var _ = held.send(new MetadataUpdated(done.events(), done.source()));
       held.finish(new Resume(done.events()));
       made = true;
+      return true;
     } finally {
       if (!made) {
         halt.accept("a change of the members of the array could not be made");
@@ -145,6 +212,7 @@ final class Changes {
     }
     ArrayControl array =
         inbox.control().orElseThrow(() -> new IOException("the array is closed on this node"));
+    paths.check(held, Optional.of(array), Set.of());
     boolean settled = false;
     Set<Integer> _ = limited("holding I/O", () -> array.hold(Set.of()));
     try {

@@ -24,7 +24,9 @@ final class ClientDevice implements BlockDevice {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition ended = lock.newCondition();
   private int underWay;
-  private boolean closed;
+
+  /** Why requests fail. */
+  private Optional<String> closed = Optional.empty();
 
   /**
    * @param ranges orders requests with those of other nodes
@@ -65,8 +67,8 @@ final class ClientDevice implements BlockDevice {
   private <T> T asked(Request<T> request) throws IOException {
     lock.lock();
     try {
-      if (closed) {
-        throw new DeviceException(IoFailure.CLOSED, name() + " is stopped");
+      if (closed.isPresent()) {
+        throw new DeviceException(IoFailure.CLOSED, name() + " " + closed.get());
       }
       underWay++;
     } finally {
@@ -86,11 +88,11 @@ final class ClientDevice implements BlockDevice {
     }
   }
 
-  /** From now on requests fail; returns when those under way have ended. */
-  void drain() {
+  /** From now on requests fail, saying so; returns when those under way have ended. */
+  void drain(String reason) {
     lock.lock();
     try {
-      closed = true;
+      closed = Optional.of(reason);
       while (underWay > 0) {
         ended.awaitUninterruptibly();
       }

@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
@@ -9,10 +10,13 @@ import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.resync.SyncThread;
 import io.mirrorctl.dlm.lock.LeaveOutcome;
 import io.mirrorctl.dlm.lock.Lockspace;
+import io.mirrorctl.dlm.lock.SlotState;
 import io.mirrorctl.dlm.message.LockspaceChannel;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -57,6 +61,7 @@ public final class ClusterArray implements Mirror {
   private Runnable onStop = () -> {};
   private boolean stopped;
   private volatile Optional<String> halted = Optional.empty();
+  private final CompletableFuture<PathLost> lost = new CompletableFuture<>();
 
   /**
    * @param halt ends the node's part in the cluster at once
@@ -99,9 +104,20 @@ public final class ClusterArray implements Mirror {
     return parts.channel().lockspace();
   }
 
-  /** Why the array is of no use any more, if it is: its node is no member of the cluster. */
+  /**
+   * Why the array is of no use any more, if it is: its node is no member of the cluster, or has
+   * given the array up.
+   */
   public Optional<String> halted() {
     return halted;
+  }
+
+  /**
+   * Complete if this node has given the array up, as it does not reach a member that others do:
+   * requests fail then, and it is still to be {@link #stop stopped}.
+   */
+  public CompletableFuture<PathLost> lost() {
+    return lost.copy();
   }
 
   /**
@@ -125,7 +141,11 @@ public final class ClusterArray implements Mirror {
                 STOP_LIMIT.toMillis(),
                 TimeUnit.MILLISECONDS);
     try {
-      leave();
+      if (lost.isDone()) {
+        drop();
+      } else {
+        leave();
+      }
     } finally {
       limit.cancel(false);
       parts.inbox().close();
@@ -141,7 +161,7 @@ public final class ClusterArray implements Mirror {
 
   private void leave() throws IOException {
     parts.ranges().ifPresent(ranges -> ranges.end(name() + " is stopped"));
-    device.drain();
+    device.drain("is stopped");
     parts.turns().stop();
     parts.sync().close();
     parts.takeover().stop(); // bits that came in now would be left out below
@@ -169,6 +189,73 @@ public final class ClusterArray implements Mirror {
     }
     if (!(outcome instanceof LeaveOutcome.Done)) {
       throw new IOException("%s: slot %d was not given up: %s".formatted(name(), slot(), outcome));
+    }
+  }
+
+  /**
+   * This node does not use the array any more, and begins to stop it; all its I/O has ended when
+   * this returns. By who has the token, or while its I/O is held for another node: so the others
+   * can neither miss it nor wait for it.
+   */
+  void giveUp(Paths.Loss loss) {
+    Optional<String> disk =
+        loss.number()
+            .flatMap(number ->
+                parts.array().status().members().stream()
+                    .filter(member -> member.devNumber() == number)
+                    .map(ArrayStatus.MemberStatus::disk)
+                    .findFirst());
+    PathLost why =
+        new PathLost(
+            disk, loss.reachedBy().map(this::nodeOf).orElse(OptionalInt.empty()), loss.cause());
+    String text = why.text(Integer::toString);
+    LOG.warn("{}: given up, slot {}: {}", name(), slot(), text);
+    if (halted.isEmpty()) {
+      halted = Optional.of(text);
+    }
+    parts.control().halt("given up: " + text);
+    parts.ranges().ifPresent(ranges -> ranges.end(name() + " is given up: " + text));
+    Future<?> limit =
+        env.timer()
+            .schedule(
+                () -> halt.accept(name() + ": member I/O does not return"),
+                ArrayJoin.ANSWER_LIMIT.toMillis(),
+                TimeUnit.MILLISECONDS);
+    Set<Integer> _ = parts.control().hold(Set.of());
+    limit.cancel(false);
+    parts.inbox().close();
+    lost.complete(why);
+    env.io()
+        .execute(() -> {
+          try {
+            stop();
+          } catch (IOException e) {
+            LOG.warn("{}: {}", name(), e.getMessage());
+          }
+        });
+  }
+
+  private OptionalInt nodeOf(int of) {
+    return lockspace().view().slots().get(of) instanceof SlotState.Member member
+        ? OptionalInt.of(member.node())
+        : OptionalInt.empty();
+  }
+
+  /** Leaves the array as one that died would: others take over what is in the slot. */
+  private void drop() throws IOException {
+    device.drain("is given up: " + halted.orElseThrow());
+    parts.turns().stop();
+    parts.sync().close();
+    parts.takeover().stop();
+    IOException failure = closeArray();
+    if (failure != null) {
+      LOG.info("{}: {}", name(), failure.getMessage());
+    }
+    Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
+    LeaveOutcome outcome =
+        Await.done(lockspace().leave(Lockspace.Leaving.NEEDS_TAKEOVER), "giving up the slot");
+    if (!(outcome instanceof LeaveOutcome.Done)) {
+      throw new IOException("slot %d was not given up: %s".formatted(slot(), outcome));
     }
   }
 

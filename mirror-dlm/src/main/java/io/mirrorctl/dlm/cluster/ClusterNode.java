@@ -78,6 +78,7 @@ public final class ClusterNode implements AutoCloseable {
   public record Self(String cluster, String node, LateWrites late) {}
 
   private final MemberSettings settings;
+  private final PathPolicy paths;
   private final Env env;
   private final Loop loop;
   private final Listener listener;
@@ -104,10 +105,12 @@ public final class ClusterNode implements AutoCloseable {
       MemberSettings settings,
       Function<Loop, StoreConnector> servers,
       FenceAgent fence,
+      PathPolicy paths,
       Env env,
       Listener listener) {
     this.self = self;
     this.settings = settings;
+    this.paths = paths;
     this.env = env;
     this.listener = listener;
     this.loop =
@@ -134,6 +137,7 @@ public final class ClusterNode implements AutoCloseable {
    * @param servers gives, for the loop on which its sessions are to work, what begins them
    * @param fence asked about a dead node when the disks of this one's arrays refuse it, as far as
    *     they can
+   * @param paths what it does about members that it alone does not reach
    * @throws IOException if it cannot, saying why
    */
   public static ClusterNode join(
@@ -141,10 +145,11 @@ public final class ClusterNode implements AutoCloseable {
       MemberSettings settings,
       Function<Loop, StoreConnector> servers,
       FenceAgent fence,
+      PathPolicy paths,
       Env env,
       Listener listener)
       throws IOException {
-    var node = new ClusterNode(self, settings, servers, fence, env, listener);
+    var node = new ClusterNode(self, settings, servers, fence, paths, env, listener);
     boolean joined = false;
     try {
       JoinResult result = Await.done(node.membership.join(JOIN_TIMEOUT), "joining the cluster");
@@ -272,6 +277,10 @@ public final class ClusterNode implements AutoCloseable {
 
   MemberSettings settings() {
     return settings;
+  }
+
+  PathPolicy paths() {
+    return paths;
   }
 
   Env env() {

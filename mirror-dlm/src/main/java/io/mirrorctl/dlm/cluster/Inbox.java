@@ -31,6 +31,7 @@ import org.slf4j.LoggerFactory;
 final class Inbox implements MessageListener {
   private static final Logger LOG = LoggerFactory.getLogger(Inbox.class);
 
+  private final Paths paths;
   private final Executor sequence;
   private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
@@ -47,7 +48,8 @@ final class Inbox implements MessageListener {
   /**
    * @param halt ends this node's part in the cluster at once
    */
-  Inbox(Env env, Consumer<String> halt) {
+  Inbox(Paths paths, Env env, Consumer<String> halt) {
+    this.paths = paths;
     this.halt = halt;
     sequence = MoreExecutors.newSequentialExecutor(env.io());
   }
@@ -116,8 +118,7 @@ final class Inbox implements MessageListener {
         try {
           array.settle(events);
         } catch (IOException e) {
-          halt.accept("a change of the members cannot be followed: " + e.getMessage());
-          return Answer.refused(e.getMessage());
+          return cannotFollow(e.getMessage());
         }
       }
       case Resume _ -> endHolds(array);
@@ -146,6 +147,11 @@ final class Inbox implements MessageListener {
           return Answer.refused(e.getMessage());
         }
       }
+      case ClusterMessage.Probe(int number) -> {
+        if (paths.isReached(array, number)) {
+          return Answer.refused(Paths.REACHED);
+        }
+      }
       case ClusterMessage.NewDisk _, ClusterMessage.Remove _, ClusterMessage.BitmapResize _ -> {
         return Answer.refused("not supported yet");
       }
@@ -153,6 +159,19 @@ final class Inbox implements MessageListener {
           throw new UnsupportedOperationException("a shared array has another size now");
     }
     return new Answer.Accepted();
+  }
+
+  /**
+   * A fact cannot be refused. Nothing is in flight, as I/O is held: who gives up the array here has
+   * done what was asked.
+   */
+  private Answer cannotFollow(String reason) {
+    if (paths.areChecked()) {
+      paths.lose(new Paths.Loss(Optional.empty(), Optional.empty(), reason));
+      return new Answer.Accepted();
+    }
+    halt.accept("a change of the members cannot be followed: " + reason);
+    return Answer.refused(reason);
   }
 
   static Bits256 bits(Set<Integer> numbers) {

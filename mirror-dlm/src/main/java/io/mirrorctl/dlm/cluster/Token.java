@@ -122,6 +122,11 @@ final class Token {
       return changing;
     }
 
+    /** The slots of other nodes that have the array in use. */
+    Set<Integer> others() {
+      return known;
+    }
+
     /** Whether a node died in the middle of a change, and nobody has put it right since. */
     boolean interrupted() {
       return transaction.interrupted();
@@ -143,13 +148,12 @@ final class Token {
     /**
      * Asks all nodes.
      *
-     * @return why one of them refused
+     * @return that one of them refused
      */
-    Optional<String> propose(ClusterMessage.Proposal message) throws IOException {
+    Optional<Delivery.Refused> propose(ClusterMessage.Proposal message) throws IOException {
       CompletableFuture<Delivery> sent = transaction.send(message);
-      if (Await.done(sent, "asking the other nodes")
-          instanceof Delivery.Refused(int slot, var why)) {
-        return Optional.of("the node of slot %d refused: %s".formatted(slot, why));
+      if (Await.done(sent, "asking the other nodes") instanceof Delivery.Refused refused) {
+        return Optional.of(refused);
       }
       var _ = delivered(message, sent);
       return Optional.empty();

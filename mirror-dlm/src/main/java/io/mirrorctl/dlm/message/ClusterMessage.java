@@ -48,6 +48,16 @@ public sealed interface ClusterMessage {
   }
 
   /**
+   * A member fails on the sender and is about to be failed for all. Refused, with the word {@code
+   * reached}, by who reaches it; who does not accepts, or who cannot tell in time.
+   */
+  record Probe(int number) implements Proposal {
+    public Probe {
+      checkNumber(number);
+    }
+  }
+
+  /**
    * The bitmaps are about to cover so many sectors: each node makes its own do so, or refuses.
    *
    * @param chunkSectors what one bit stands for, a power of two

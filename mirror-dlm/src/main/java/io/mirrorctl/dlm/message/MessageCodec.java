@@ -12,6 +12,7 @@ import io.mirrorctl.dlm.message.ClusterMessage.ChangeCapacity;
 import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
 import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
+import io.mirrorctl.dlm.message.ClusterMessage.Probe;
 import io.mirrorctl.dlm.message.ClusterMessage.ReAdd;
 import io.mirrorctl.dlm.message.ClusterMessage.Remove;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
@@ -50,6 +51,7 @@ public final class MessageCodec {
   static final int RE_ADD = 0x03;
   static final int BITMAP_RESIZE = 0x04;
   static final int RESYNC_START = 0x05;
+  static final int PROBE = 0x06;
   static final int HOLD = 0x81;
   static final int METADATA_UPDATED = 0x82;
   static final int RESUME = 0x83;
@@ -119,6 +121,7 @@ public final class MessageCodec {
       case ReAdd _ -> RE_ADD;
       case BitmapResize _ -> BITMAP_RESIZE;
       case ResyncStart _ -> RESYNC_START;
+      case Probe _ -> PROBE;
       case Hold _ -> HOLD;
       case MetadataUpdated _ -> METADATA_UPDATED;
       case Resume _ -> RESUME;
@@ -140,6 +143,7 @@ public final class MessageCodec {
       case BitmapResize(long sectors, long chunkSectors) ->
           b.putLong(8, sectors).putInt(16, (int) chunkSectors);
       case ResyncStart() -> {}
+      case Probe(int number) -> b.putShort(8, (short) number);
       case Hold(var change, long events, var failing) -> {
         b.put(8, (byte) (CHANGES.indexOf(change) + 1)).putLong(16, events);
         putBits(b, AT_MASK, failing);
@@ -168,6 +172,7 @@ public final class MessageCodec {
       case RE_ADD -> new ReAdd(number(b));
       case BITMAP_RESIZE -> new BitmapResize(b.getLong(8), Integer.toUnsignedLong(b.getInt(16)));
       case RESYNC_START -> new ResyncStart();
+      case PROBE -> new Probe(number(b));
       case HOLD -> {
         int change = Byte.toUnsignedInt(b.get(8));
         checkArgument(change >= 1 && change <= CHANGES.size(), "hold: unknown change %s", change);

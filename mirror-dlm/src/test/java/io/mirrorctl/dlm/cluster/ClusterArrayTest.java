@@ -75,6 +75,7 @@ class ClusterArrayTest {
   @Test
   void aMemberThatFailsOnOneNodeIsFailedOnAllBeforeTheWriteReturns() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
+      rig.paths(PathPolicy.FAIL);
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
       first.member(1).fail();

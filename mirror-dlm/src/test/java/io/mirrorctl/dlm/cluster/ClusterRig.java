@@ -51,6 +51,7 @@ final class ClusterRig implements AutoCloseable {
   private EmbeddedZooKeeper servers;
   private Heartbeat heartbeat = QUICK;
   private Coherence coherence = Coherence.CLIENTS;
+  private PathPolicy paths = PathPolicy.LEAVE;
   private final List<Path> files = new ArrayList<>();
   private final List<Node> nodes = new CopyOnWriteArrayList<>();
 
@@ -122,6 +123,11 @@ final class ClusterRig implements AutoCloseable {
   /** For nodes to come. */
   void heartbeat(Heartbeat other) {
     heartbeat = other;
+  }
+
+  /** For nodes to come. */
+  void paths(PathPolicy other) {
+    paths = other;
   }
 
   void stopServers() {
@@ -234,6 +240,7 @@ final class ClusterRig implements AutoCloseable {
                               loop)
                           .thenApply(Store.class::cast),
               FenceAgent.none(),
+              paths,
               Env.system(),
               new ClusterNode.Listener() {
                 @Override

@@ -221,6 +221,7 @@ class NodeDeathTest {
   @Test
   void whoComesBeforeTheTakeoverWaitsForItAsNobodyKnowsWhatTheDeadWasCopying() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
+      rig.paths(PathPolicy.FAIL);
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
       second

@@ -78,6 +78,7 @@ class SharedFaultsTest {
   @Test
   void aDiskThatAnotherNodeDoesNotReachIsNotTakenBack() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
+      rig.paths(PathPolicy.FAIL);
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
       second.member(1).fail();

@@ -1,0 +1,191 @@
+package io.mirrorctl.it;
+
+import static io.mirrorctl.it.MemberFiles.mirrorctl;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mirrorctl.cli.daemon.ArrayDetail;
+import io.mirrorctl.cli.daemon.NodeClient;
+import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.nbd.NbdClientConfig;
+import io.mirrorctl.cli.nbd.NbdDevice;
+import io.mirrorctl.cli.nbd.NbdUri;
+import io.mirrorctl.core.env.Env;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Nodes that each have their own way to one of the disks, and one way that is cut. */
+class PathLossIT {
+  private static final long DISK_BYTES = 32 << 20;
+  private static final long PART = 4 << 20;
+  private static final long ENOUGH = 100;
+  private static final Duration PATIENCE = Duration.ofSeconds(150);
+
+  @TempDir Path directory;
+  private final List<NodeProcess> nodes = new ArrayList<>();
+  private final List<Background> ways = new ArrayList<>();
+  private List<Path> disks;
+
+  @BeforeEach
+  void create() {
+    disks = MemberFiles.createShared(DISK_BYTES, directory.resolve("a"), directory.resolve("b"));
+  }
+
+  @AfterEach
+  void stop() {
+    nodes.reversed().forEach(NodeProcess::close);
+    ways.forEach(Background::kill);
+  }
+
+  private Path socket(String node) {
+    return directory.resolve(node + ".disk");
+  }
+
+  private Background way(String node) throws IOException {
+    Files.deleteIfExists(socket(node));
+    Background way =
+        Background.start(
+            List.of(
+                "nbdkit", "-f", "-U", socket(node).toString(), "file", disks.get(1).toString()),
+            directory.resolve(node + ".nbdkit"));
+    ways.add(way);
+    way.await("socket", () -> Files.exists(socket(node)));
+    return way;
+  }
+
+  private NodeProcess node(String name, Object... more) {
+    List<Object> arguments = new ArrayList<>(List.of("--cluster", "c", "--name", name));
+    if (nodes.isEmpty()) {
+      arguments.addAll(
+          List.of("--embedded-zookeeper", directory.resolve("zk"), "--session-timeout", "10s"));
+    } else {
+      arguments.addAll(List.of("--zookeeper", nodes.getFirst().ready().fields().get("zookeeper")));
+    }
+    arguments.addAll(List.of("--socket", directory.resolve(name + ".sock")));
+    arguments.addAll(List.of("--nbd", "unix:" + directory.resolve(name + ".nbd")));
+    arguments.addAll(
+        List.of("--assemble", "m=%s,nbd+unix:///?socket=%s".formatted(disks.get(0), socket(name))));
+    arguments.addAll(List.of(more));
+    NodeProcess node = NodeProcess.start(directory.resolve(name + ".log"), arguments.toArray());
+    nodes.add(node);
+    return node;
+  }
+
+  private static NbdDevice connect(NodeProcess node) throws IOException {
+    return NbdDevice.connect(
+        NbdUri.parse(node.ready().uri("m")),
+        NbdClientConfig.DEFAULT
+            .withRetryLimit(Duration.ZERO)
+            .withTimeouts(Duration.ofSeconds(10), PATIENCE), // longer than a disk is waited for
+        Env.system());
+  }
+
+  private static ArrayDetail detail(NodeProcess node) throws IOException, InterruptedException {
+    return new NodeClient(node.ready().socket())
+        .ask(new NodeRequest.Detail("m"), ArrayDetail.class);
+  }
+
+  private static List<String> states(NodeProcess node) throws IOException, InterruptedException {
+    return detail(node).members().stream().map(ArrayDetail.Member::state).toList();
+  }
+
+  private static List<String> slots(NodeProcess node) throws IOException, InterruptedException {
+    return detail(node).slots().stream().map(slot -> slot.node() + " " + slot.state()).toList();
+  }
+
+  private static void soon(String what, Callable<Boolean> condition) {
+    Awaitility.await(what).ignoreExceptions().atMost(PATIENCE).until(condition);
+  }
+
+  private static void awaitInSync(NodeProcess node) throws IOException, InterruptedException {
+    new NodeClient(node.ready().socket())
+        .ask(
+            new NodeRequest.Wait("m", NodeRequest.Wait.Until.IN_SYNC, OptionalLong.of(60_000)),
+            ArrayDetail.class);
+  }
+
+  private void endCleanly() {
+    for (NodeProcess node : nodes.reversed()) {
+      assertThat(node.terminate()).as(node.log()).isZero();
+    }
+    ways.forEach(Background::kill);
+  }
+
+  @Test
+  void whoseWayIsCutLeavesTheArrayAndComesBackWhileTheOtherNoticesNothing() throws Exception {
+    var _ = way("n1");
+    Background cut = way("n2");
+    NodeProcess first = node("n1");
+    NodeProcess second = node("n2");
+    try (NumberedWriter goesOn = NumberedWriter.start(connect(first), 0);
+        NumberedWriter loses = NumberedWriter.start(connect(second), PART)) {
+      soon("both write", () -> goesOn.count() > ENOUGH && loses.count() > ENOUGH);
+
+      cut.kill();
+
+      soon("it leaves", () -> slots(first).equals(List.of("n1 active")));
+      Optional<IOException> failure = loses.ended().join();
+      assertThat(failure).isPresent();
+      assertThatThrownBy(() -> detail(second))
+          .hasMessageContaining("not in use here until its disks answer again")
+          .hasMessageContaining("n2.disk")
+          .hasMessageContaining("node n1 does");
+      assertThatThrownBy(() -> connect(second).close()).isInstanceOf(IOException.class);
+      assertThat(states(first)).containsExactly("in-sync", "in-sync");
+      long before = goesOn.count();
+      soon("writes go on", () -> goesOn.count() > before + ENOUGH);
+
+      var _ = way("n2");
+
+      soon("it is back", () -> slots(first).equals(List.of("n1 active", "n2 active")));
+      soon("it serves", () -> states(second).equals(List.of("in-sync", "in-sync")));
+      assertThat(goesOn.stop()).isEmpty();
+      for (NodeProcess node : List.of(first, second)) {
+        try (NbdDevice reader = connect(node)) {
+          goesOn.check(reader);
+          loses.check(reader);
+        }
+      }
+    }
+    assertThat(second.log()).contains("path-lost").doesNotContain("halted");
+    awaitInSync(first);
+    endCleanly();
+    mirrorctl("compare", disks.get(0), disks.get(1)).run();
+    for (Path disk : disks) {
+      assertThat(MemberFiles.dirtyChunks(disk)).isZero();
+    }
+  }
+
+  @Test
+  void withOnPathLossFailTheDiskIsFailedForAllAndTheNodeGoesOn() throws Exception {
+    var _ = way("n1");
+    Background cut = way("n2");
+    NodeProcess first = node("n1");
+    NodeProcess second = node("n2", "--on-path-loss", "fail");
+    try (NumberedWriter goesOn = NumberedWriter.start(connect(second), PART)) {
+      soon("it writes", () -> goesOn.count() > ENOUGH);
+      cut.kill();
+      soon("it is failed", () -> states(first).equals(List.of("in-sync", "faulty")));
+      long before = goesOn.count();
+      soon("writes go on", () -> goesOn.count() > before + ENOUGH);
+      assertThat(goesOn.stop()).isEmpty();
+      try (NbdDevice reader = connect(first)) {
+        goesOn.check(reader);
+      }
+    }
+    assertThat(slots(first)).containsExactly("n1 active", "n2 active");
+    endCleanly();
+  }
+}
