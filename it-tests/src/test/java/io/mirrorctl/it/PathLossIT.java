@@ -57,8 +57,7 @@ class PathLossIT {
     Files.deleteIfExists(socket(node));
     Background way =
         Background.start(
-            List.of(
-                "nbdkit", "-f", "-U", socket(node).toString(), "file", disks.get(1).toString()),
+            List.of("nbdkit", "-f", "-U", socket(node).toString(), "file", disks.get(1).toString()),
             directory.resolve(node + ".nbdkit"));
     ways.add(way);
     way.await("socket", () -> Files.exists(socket(node)));

@@ -266,7 +266,8 @@ final class ArrayJoin {
     var fence =
         new ArrayFence(devices, node.membership(), node.settings().maxNodes(), node.env().io());
     var takeover = new Takeover(lockspace, slots, token, changes, inbox, fence, node.env());
-    var port = new ArrayPort(
+    var port =
+        new ArrayPort(
             lockspace.slot(), slots, token, deaths, changes, paths, turns, node.claimant());
     ClusterArray array;
     try (Token.Held held = token.join()) {
