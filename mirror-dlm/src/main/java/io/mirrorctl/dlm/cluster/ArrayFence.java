@@ -88,9 +88,9 @@ final class ArrayFence {
     List<String> failures = new ArrayList<>();
     for (CompletableFuture<Void> one : all) {
       try {
-        one.join();
-      } catch (CompletionException e) {
-        failures.add(e.getCause().getMessage());
+        Void _ = Await.done(one, "fencing " + who);
+      } catch (IOException e) {
+        failures.add(e.getMessage());
       }
     }
     if (!failures.isEmpty()) {
