@@ -116,11 +116,21 @@ final class ServeDiskCommand extends Subcommand {
     }
   }
 
-  private static Path stateOf(Path path) {
+  /** By the disk's own name, whatever link was typed. */
+  private static Path stateOf(Path typed) {
+    Path path = real(typed);
     if (path.startsWith("/dev")) {
       String name = path.toString().substring(1).replace('/', '-');
       return StateDirectory.ours().resolve("fences").resolve(name);
     }
     return path.resolveSibling(path.getFileName() + ".fences");
+  }
+
+  private static Path real(Path typed) {
+    try {
+      return typed.toRealPath();
+    } catch (IOException e) {
+      return typed; // opening it will fail with a better message
+    }
   }
 }

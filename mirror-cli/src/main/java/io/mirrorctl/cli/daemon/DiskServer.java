@@ -13,8 +13,12 @@ import io.mirrorctl.core.env.Env;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +41,10 @@ public final class DiskServer implements Closeable {
   private final Config config;
   private final FileDevice disk;
   private final NbdServer server;
+
+  /** Locked: two servers would forget each other's fences. */
+  private final FileChannel stateLock;
+
   private boolean closed;
 
   /**
@@ -50,7 +58,8 @@ public final class DiskServer implements Closeable {
   public record Config(
       Path disk, String export, Path state, boolean anonymousWriters, NbdServerConfig nbd) {}
 
-  private DiskServer(Config config, FileDevice disk, NbdServer server) {
+  private DiskServer(Config config, FileDevice disk, NbdServer server, FileChannel stateLock) {
+    this.stateLock = stateLock;
     this.config = config;
     this.disk = disk;
     this.server = server;
@@ -59,11 +68,13 @@ public final class DiskServer implements Closeable {
   /** Serves when this returns. The disk is this server's alone. */
   public static DiskServer start(Config config, Env env) throws IOException {
     FileDevice disk = FileDevice.open(config.disk(), new DeviceAccess.Exclusive());
+    FileChannel lock = null;
     try {
       Path parent = config.state().toAbsolutePath().getParent();
       if (parent != null) {
         Files.createDirectories(parent);
       }
+      lock = lockState(config.state());
       NodeFences fences =
           NodeFences.load(
               config.state(),
@@ -74,11 +85,37 @@ public final class DiskServer implements Closeable {
       var exports = new NbdExports();
       exports.add(config.export(), disk, "disk " + config.disk());
       return new DiskServer(
-          config, disk, NbdServer.start(config.nbd(), exports, Optional.of(fences), env));
+          config, disk, NbdServer.start(config.nbd(), exports, Optional.of(fences), env), lock);
     } catch (IOException | RuntimeException | Error e) {
       ArrayStarter.closeAfter(disk, e);
+      if (lock != null) {
+        lock.close();
+      }
       throw e;
     }
+  }
+
+  private static FileChannel lockState(Path state) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            state.resolveSibling(state.getFileName() + ".lock"),
+            StandardOpenOption.CREATE,
+            StandardOpenOption.WRITE);
+    FileLock lock = null;
+    try {
+      lock = channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      // by this very process
+    } finally {
+      if (lock == null) {
+        channel.close();
+      }
+    }
+    if (lock == null) {
+      throw new IOException(
+          "%s: another disk server uses it; give each its own with --state".formatted(state));
+    }
+    return channel;
   }
 
   /**
@@ -129,7 +166,8 @@ public final class DiskServer implements Closeable {
       return;
     }
     closed = true;
-    try (disk) {
+    try (stateLock;
+        disk) {
       server.close();
     }
     LOG.log(Level.INFO, "{0} is no longer served", config.disk());

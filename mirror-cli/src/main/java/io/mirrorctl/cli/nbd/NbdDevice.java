@@ -120,6 +120,11 @@ public final class NbdDevice implements VolatileDevice, FencingDevice {
   }
 
   @Override
+  public void fenceFirst(Map<Integer, Long> victims) {
+    link.fenceFirst(victims);
+  }
+
+  @Override
   public void close() {
     link.close();
   }

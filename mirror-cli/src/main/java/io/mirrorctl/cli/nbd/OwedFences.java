@@ -11,14 +11,28 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class OwedFences {
   private final Map<Integer, Long> incarnations = new ConcurrentHashMap<>();
+  private final Map<Integer, Long> refused = new ConcurrentHashMap<>();
 
   void add(Map<Integer, Long> victims) {
     victims.forEach((node, incarnation) -> incarnations.merge(node, incarnation, Math::max));
   }
 
+  /** The same for those that the server was not told of before; whether there were any. */
+  boolean addNew(Map<Integer, Long> victims) {
+    boolean any = false;
+    for (Map.Entry<Integer, Long> victim : victims.entrySet()) {
+      if (refused.getOrDefault(victim.getKey(), -1L) < victim.getValue()) {
+        incarnations.merge(victim.getKey(), victim.getValue(), Math::max);
+        any = true;
+      }
+    }
+    return any;
+  }
+
   /** The server refuses them. */
   void paid(List<NodeIdentity> victims) {
     for (NodeIdentity victim : victims) {
+      refused.merge(victim.node(), victim.incarnation(), Math::max);
       incarnations.computeIfPresent(
           victim.node(), (_, owed) -> owed <= victim.incarnation() ? null : owed);
     }

@@ -204,11 +204,30 @@ final class ServerLink {
     } catch (InterruptedIOException e) {
       throw e;
     } catch (IOException e) {
-      if (isGivenUp()) {
-        return FencingDevice.Fence.BEFORE_USE;
-      }
-      throw new DeviceException(
-          DeviceException.kindOf(e), "%s: %s".formatted(name, Outage.words(e)), e);
+      breakOff("%s: a dead node is to be refused first: %s".formatted(name, Outage.words(e)));
+      return FencingDevice.Fence.BEFORE_USE;
+    }
+  }
+
+  /** See {@link FencingDevice#fenceFirst}. */
+  void fenceFirst(Map<Integer, Long> nodes) {
+    boolean knows = setup.config().node().isPresent() && export.storage().isPresent();
+    if (knows && setup.owed().addNew(nodes)) {
+      breakOff(name + ": a dead node is to be refused first");
+    }
+  }
+
+  /** The next session tells the server whom to refuse before it takes a request. */
+  private void breakOff(String why) {
+    ClientSession present;
+    lock.lock();
+    try {
+      present = session;
+    } finally {
+      lock.unlock();
+    }
+    if (present != null) {
+      present.breakOff(new DeviceException(IoFailure.GONE, why));
     }
   }
 
@@ -223,16 +242,6 @@ final class ServerLink {
       }
     } finally {
       socket.abort();
-    }
-  }
-
-  /** Whether no request is served before a new session has told the server whom to refuse. */
-  private boolean isGivenUp() {
-    lock.lock();
-    try {
-      return closing || (session == null && outage.verdict() != null);
-    } finally {
-      lock.unlock();
     }
   }
 

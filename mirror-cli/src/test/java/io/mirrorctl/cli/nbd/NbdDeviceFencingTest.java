@@ -142,6 +142,25 @@ class NbdDeviceFencingTest {
   }
 
   @Test
+  void whatIsAskedAfterADeathWaitsUntilTheDeadNodeIsRefused() throws Exception {
+    connect(PATIENT);
+    write(device);
+    disk.hook(_ -> {
+      if (!Files.readString(server.state).contains(" 2 7\n")) {
+        throw new IOException("a request before the fence");
+      }
+    });
+    device.fenceFirst(Map.of(2, 7L));
+    write(device);
+    assertThatIOException().isThrownBy(() -> server.using(node(2, 7)));
+    long sessions = device.status().reconnects();
+    device.fenceFirst(Map.of(2, 6L));
+    device.fenceFirst(Map.of(2, 7L));
+    write(device);
+    assertThat(device.status().reconnects()).isEqualTo(sessions);
+  }
+
+  @Test
   void aServerThatIsAwayIsToldBeforeItGetsAnotherRequest() throws Exception {
     connect(PATIENT.withRetryLimit(Duration.ofMillis(300)));
     server.close();
@@ -160,10 +179,15 @@ class NbdDeviceFencingTest {
   }
 
   @Test
-  void aServerThatMayComeBackAnyMomentHasNotFencedYet() throws Exception {
+  void aServerThatMayComeBackAnyMomentIsToldBeforeItGetsAnotherRequest() throws Exception {
     connect(PATIENT);
     server.close();
-    assertThatIOException().isThrownBy(() -> device.fence(Map.of(2, 7L)));
+    assertThat(device.fence(Map.of(2, 7L))).isEqualTo(Fence.BEFORE_USE);
+    disk.hook(_ -> {
+      if (!Files.readString(server.state).contains(" 2 7\n")) {
+        throw new IOException("a request before the fence");
+      }
+    });
     server.start();
     read(device);
     assertThat(Files.readString(server.state)).as("told on the way").contains(" 2 7\n");

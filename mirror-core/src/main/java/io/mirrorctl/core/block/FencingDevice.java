@@ -13,7 +13,7 @@ public interface FencingDevice extends BlockDevice {
   enum Fence {
     /** The storage takes no request of the victim any more, and none of its is under way there. */
     DONE,
-    /** The storage is away. It is told before it gets the next request of this device. */
+    /** The storage could not be told. It is before it gets the next request of this device. */
     BEFORE_USE,
     /** The storage does not know whom requests come from: it cannot fence. */
     NOT_POSSIBLE
@@ -29,4 +29,10 @@ public interface FencingDevice extends BlockDevice {
    * @throws IOException if that is not so yet; the message says why, and it is worth another try
    */
   Fence fence(Map<Integer, Long> victims) throws IOException;
+
+  /**
+   * The same, at once: what is submitted from now on waits until the storage has been told, unless
+   * it was told before.
+   */
+  void fenceFirst(Map<Integer, Long> victims);
 }

@@ -117,6 +117,13 @@ public final class LeasedDevice implements VolatileDevice, FencingDevice {
     return device instanceof FencingDevice fencing ? fencing.fence(victims) : Fence.NOT_POSSIBLE;
   }
 
+  @Override
+  public void fenceFirst(Map<Integer, Long> victims) {
+    if (device instanceof FencingDevice fencing) {
+      fencing.fenceFirst(victims);
+    }
+  }
+
   private interface Change {
     void run() throws IOException;
   }

@@ -51,10 +51,18 @@ final class ArrayFence {
     fence(Map.of(victim.node(), victim.number()), victim.toString());
   }
 
+  /** The same at once: what this node asks of a disk from now on waits for it. */
+  void fenceFirst(Map<Integer, Long> victims) {
+    disks.forEach(disk -> disk.fenceFirst(victims));
+  }
+
   /** The same for the node that left the slot behind, if it died: else it may have others. */
   void fence(SlotState.NeedsTakeover gone) throws IOException {
     awaitView();
-    if (membership.standing().isGone(gone.incarnation())) {
+    boolean isMember =
+        Await.done(membership.clusterInfo(), "asking who is there").active().stream()
+            .anyMatch(member -> member.number() == gone.incarnation());
+    if (!isMember) {
       fence(new Incarnation(gone.node(), gone.incarnation()));
     }
   }

@@ -66,6 +66,7 @@ final class ArrayJoin {
   private LockspaceChannel channel;
   private boolean assembling;
   private Optional<MirrorArray> assembled = Optional.empty();
+  private Optional<ArrayFence> guarded = Optional.empty();
 
   /**
    * @param devices under the lease; closed if this fails
@@ -124,6 +125,7 @@ final class ArrayJoin {
   }
 
   private void giveUp() {
+    guarded.ifPresent(node::unguard);
     assembled.ifPresent(ArrayJoin::abandon);
     for (BlockDevice device : devices) {
       try {
@@ -269,6 +271,8 @@ final class ArrayJoin {
     var port =
         new ArrayPort(
             lockspace.slot(), slots, token, deaths, changes, paths, turns, node.claimant());
+    guarded = Optional.of(fence);
+    node.guard(fence);
     ClusterArray array;
     try (Token.Held held = token.join()) {
       Slots.Seen seen = slots.seen();

@@ -1,5 +1,7 @@
 package io.mirrorctl.dlm.cluster;
 
+import static com.google.common.collect.ImmutableMap.toImmutableMap;
+
 import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.block.BlockDevice;
@@ -27,6 +29,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -88,7 +91,7 @@ public final class ClusterNode implements AutoCloseable {
   private final DisksFirst disksFirst;
 
   /** Of the arrays that are in use. */
-  private final Map<ClusterArray, ArrayFence> fences = new ConcurrentHashMap<>();
+  private final Set<ArrayFence> fences = ConcurrentHashMap.newKeySet();
 
   /** Of the last view that was told. */
   private volatile long epoch;
@@ -296,7 +299,17 @@ public final class ClusterNode implements AutoCloseable {
   }
 
   private Collection<ArrayFence> fences() {
-    return fences.values();
+    return fences;
+  }
+
+  /** Dead nodes are fenced there from now on. */
+  void guard(ArrayFence fence) {
+    fences.add(fence);
+  }
+
+  /** Not any more. */
+  void unguard(ArrayFence fence) {
+    fences.remove(fence);
   }
 
   /** What earlier incarnations of this node wrote too late. */
@@ -325,10 +338,12 @@ public final class ClusterNode implements AutoCloseable {
     };
   }
 
-  /** From now on the array is halted with the node, and dead nodes are fenced at its disks. */
+  /** From now on the array is halted with the node. */
   void add(ClusterArray array, ArrayFence fence) throws IOException {
-    array.onStop(() -> remove(array));
-    fences.put(array, fence);
+    array.onStop(() -> {
+      unguard(fence);
+      remove(array);
+    });
     synchronized (arrays) {
       if (ended.isPresent()) {
         throw new IOException(ended.get());
@@ -338,7 +353,6 @@ public final class ClusterNode implements AutoCloseable {
   }
 
   private void remove(ClusterArray array) {
-    fences.remove(array);
     synchronized (arrays) {
       arrays.remove(array);
     }
@@ -380,9 +394,7 @@ public final class ClusterNode implements AutoCloseable {
     @Override
     public void nodeDown(Incarnation node, boolean clean, long told) {
       epoch = told;
-      if (!clean) {
-        disksFirst.died(node);
-      }
+      disksFirst.died(node); // also who left: the outcome of its last requests may not be known
       listener.nodeDown(node, clean);
     }
 
@@ -390,6 +402,15 @@ public final class ClusterNode implements AutoCloseable {
     public CompletionStage<Void> holdIo(HoldCause cause) {
       listener.ioHeld(Optional.of(cause));
       return gate.hold();
+    }
+
+    /** I/O is held: none runs again before a disk that can refuses the dead. */
+    @Override
+    public CompletionStage<Void> cleanUpFirst(Set<Incarnation> dead, long told) {
+      Map<Integer, Long> victims =
+          dead.stream().collect(toImmutableMap(Incarnation::node, Incarnation::number, Math::max));
+      fences.forEach(fence -> fence.fenceFirst(victims));
+      return CompletableFuture.completedFuture(null);
     }
 
     @Override
