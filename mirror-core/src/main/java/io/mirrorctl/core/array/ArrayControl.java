@@ -30,7 +30,7 @@ public interface ArrayControl {
    */
   void probe(int number) throws IOException;
 
-  /** Numbers of the members that receive writes, those that are being failed left out. */
+  /** Numbers of the members that receive writes, those that have failed for all left out. */
   Set<Integer> receiving();
 
   /**

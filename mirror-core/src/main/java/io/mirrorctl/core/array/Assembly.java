@@ -66,7 +66,9 @@ final class Assembly {
     for (BlockDevice device : devices) {
       candidates.add(Candidate.read(device));
     }
-    AssemblyPlan plan = AssemblyPlan.of(candidates, options.run());
+    // what other nodes write to all members must not be missed by this one
+    boolean run = options.run() && port.otherSlots().isEmpty();
+    AssemblyPlan plan = AssemblyPlan.of(candidates, run);
     Superblock freshest = plan.freshest();
     if (freshest.raidDisks() > MAX_MEMBERS) {
       throw ArrayException.failed(

@@ -319,8 +319,8 @@ record AssemblyPlan(
     String which = String.join(", ", missing);
     if (!run) {
       throw ArrayException.refused(
-          ("%d of %d members are missing or stale (%s); --run starts the array without them, and"
-                  + " what only they hold is lost when they come back%s")
+          ("%d of %d members are missing or stale (%s); --run starts the array without them, if no"
+                  + " other node has it in use, and what only they hold is lost when they come back%s")
               .formatted(
                   missing.size(),
                   freshest.raidDisks(),

@@ -4,6 +4,7 @@ import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -27,9 +28,16 @@ final class BitmapDaemon implements AutoCloseable {
   void start() {
     long seconds = bitmap.get().header().daemonSleep();
     ticks =
-        env.timer()
-            .scheduleWithFixedDelay(
-                () -> env.io().execute(this::sweep), seconds, seconds, TimeUnit.SECONDS);
+        env.timer().scheduleWithFixedDelay(this::startSweep, seconds, seconds, TimeUnit.SECONDS);
+  }
+
+  /** A task that threw would be the timer's last. */
+  private void startSweep() {
+    try {
+      env.io().execute(this::sweep);
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+      LOG.log(Level.WARNING, "no thread to clear bits, tried again: {0}", noThread);
+    }
   }
 
   private void sweep() {

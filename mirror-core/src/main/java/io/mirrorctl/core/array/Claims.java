@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
@@ -46,6 +47,9 @@ final class Claims {
   static final int INTERVAL_MILLIS = 2000;
 
   private static final Duration LOOK_AGAIN = Duration.ofMillis(250);
+
+  /** As long as a member's time-out: what hangs longer is not waited for. */
+  private static final Duration LAST_BEATS = Duration.ofSeconds(30);
 
   private final Supplier<List<Leg>> legs;
   private final Function<Member, Optional<ClaimArea>> areas;
@@ -147,18 +151,27 @@ final class Claims {
       }
       notices.add("taken from %s, of whom there is no sign of life".formatted(who(silent)));
     }
-    taken = true;
-    mark(places, alone);
-    Optional<Found> other = // who came at the same time; each of the two sees the other
-        look(places).stream()
-            .filter(found -> !found.place().leg().isFaulty())
-            .filter(found -> found.sight() != ClaimWatch.Sight.SILENT)
-            .findFirst();
+    Optional<Found> other = rival(look(places));
+    if (other.isEmpty()) {
+      taken = true;
+      other = mark(places, alone);
+      if (other.isEmpty()) {
+        other = rival(look(places));
+      }
+    }
     if (other.isPresent()) {
       release();
       throw ArrayException.refused(livingText(other.get()));
     }
     return notices;
+  }
+
+  /** Who came at the same time; each of the two sees the other. */
+  private static Optional<Found> rival(List<Found> found) {
+    return found.stream()
+        .filter(one -> !one.place().leg().isFaulty())
+        .filter(one -> one.sight() != ClaimWatch.Sight.SILENT)
+        .findFirst();
   }
 
   /** Other ensembles' claims, once it is known that their owners are silent. */
@@ -213,8 +226,11 @@ final class Claims {
     return found;
   }
 
-  /** Writes this node's block, and over those of nodes that are gone. */
-  private void mark(List<Place> places, boolean alone) throws IOException {
+  /**
+   * Writes this node's block, and over those of nodes that are gone; stops at one of somebody else
+   * that was not there when this node looked, and returns it.
+   */
+  private Optional<Found> mark(List<Place> places, boolean alone) throws IOException {
     IOException failure = null;
     boolean done = false;
     for (Place place : places) {
@@ -223,6 +239,10 @@ final class Claims {
       }
       try {
         List<ClaimRead> reads = place.read();
+        Optional<Found> came = rival(foreign(place, reads));
+        if (came.isPresent()) {
+          return came;
+        }
         for (int number = 0; number < reads.size(); number++) {
           ClaimRead read = reads.get(number);
           boolean gone = watch.isForeign(read) || (alone && watch.isHeldByOwn(read));
@@ -242,6 +262,7 @@ final class Claims {
     if (!done) {
       throw failure;
     }
+    return Optional.empty();
   }
 
   /** Says from now on that this node lives, and looks whether somebody else comes. */
@@ -249,10 +270,16 @@ final class Claims {
     ticks =
         env.timer()
             .scheduleWithFixedDelay(
-                () -> env.io().execute(this::beat),
-                INTERVAL_MILLIS,
-                INTERVAL_MILLIS,
-                TimeUnit.MILLISECONDS);
+                this::startBeat, INTERVAL_MILLIS, INTERVAL_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  /** A task that threw would be the timer's last. */
+  private void startBeat() {
+    try {
+      env.io().execute(this::beat);
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+      LOG.log(Level.WARNING, "no thread to tell that this node lives, tried again: {0}", noThread);
+    }
   }
 
   /** A member that hangs keeps no other one waiting. */
@@ -261,7 +288,7 @@ final class Claims {
     for (Place place : places()) {
       if (place.leg().isFaulty()) {
         marked.remove(place.member()); // what is done to it meanwhile is not this array's affair
-      } else if (busy.add(place.member())) {
+      } else if (place.leg().receives() && busy.add(place.member())) {
         start(place);
       }
     }
@@ -368,7 +395,13 @@ final class Claims {
     if (ticks != null) {
       ticks.cancel(false);
     }
-    CompletableFuture.allOf(last.toArray(CompletableFuture<?>[]::new)).join();
+    CompletableFuture<Void> all =
+        CompletableFuture.allOf(last.toArray(CompletableFuture<?>[]::new));
+    Future<?> limit =
+        env.timer()
+            .schedule(() -> all.complete(null), LAST_BEATS.toMillis(), TimeUnit.MILLISECONDS);
+    all.join();
+    limit.cancel(false);
     if (!taken || overruled) {
       return;
     }

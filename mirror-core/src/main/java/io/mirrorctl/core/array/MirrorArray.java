@@ -233,12 +233,11 @@ public final class MirrorArray implements Closeable {
 
   /**
    * The first bits that this node sets: where its late writes may have left members different, or
-   * everywhere if there are slots that nobody was left to write once more.
+   * everywhere if one may have hit a slot, whose owner may have changed since.
    */
   private void markLate(LateEffects late) throws IOException {
-    boolean lost = cluster.otherSlots().isEmpty() || cluster.deaths() < 0;
     List<SectorRange> needed =
-        late.metadata() && lost
+        late.metadata()
             ? List.of(new SectorRange(0, membership.current().sizeSectors()))
             : late.data();
     for (SectorRange range : needed) {

@@ -96,10 +96,10 @@ final class SharedControl implements ArrayControl {
 
   @Override
   public Set<Integer> receiving() {
+    Set<Integer> failed = membership.confirmedNumbers();
     return membership.current().receiving().stream()
-        .map(Leg::member)
-        .filter(member -> !membership.isCondemned(member))
-        .map(Member::devNumber)
+        .map(leg -> leg.member().devNumber())
+        .filter(number -> !failed.contains(number))
         .collect(toImmutableSet());
   }
 

@@ -306,6 +306,7 @@ final class ArrayJoin {
                   inbox,
                   rangeBytes.map(
                       bytes -> new CoherentRanges(lockspace, mirror.device()::sizeBytes, bytes))),
+              node.settings().ioMargin(),
               node.env(),
               node::halt);
       node.add(array, fence);

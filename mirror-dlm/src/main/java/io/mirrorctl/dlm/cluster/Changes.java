@@ -82,7 +82,7 @@ final class Changes {
       paths.look(inbox.control(), suspects);
       transactWithToken(change);
     } catch (IOException e) {
-      if (inbox.control().isPresent()) {
+      if (inbox.control().isPresent() && !paths.isLost()) {
         halt.accept("a change of the members: " + e.getMessage());
       }
       throw e;
@@ -96,11 +96,13 @@ final class Changes {
       ReentrantLock alone = held.changing();
       alone.lock();
       try {
+        paths.checkNotLost();
         if (inbox.control().isPresent()) {
           settle(held);
         }
         boolean made = false;
         while (!made && !change.isDone() && isPossible(held, change)) {
+          paths.checkNotLost();
           Set<Integer> suspects = change.suspects();
           paths.check(held, inbox.control(), suspects);
           change.confirm(suspects);
@@ -133,9 +135,15 @@ final class Changes {
 
   private void lookAtAll() {
     try (Token.Held held = token.take()) {
-      Optional<ArrayControl> array = inbox.control();
-      if (array.isPresent()) {
-        paths.check(held, array, array.get().receiving());
+      ReentrantLock alone = held.changing();
+      alone.lock();
+      try {
+        Optional<ArrayControl> array = inbox.control();
+        if (array.isPresent()) {
+          paths.check(held, array, array.get().receiving());
+        }
+      } finally {
+        alone.unlock();
       }
     } catch (IOException e) {
       LOG.warn("looking at the members: {}", e.getMessage());
@@ -212,7 +220,7 @@ final class Changes {
     }
     ArrayControl array =
         inbox.control().orElseThrow(() -> new IOException("the array is closed on this node"));
-    paths.check(held, Optional.of(array), Set.of());
+    paths.check(held, Optional.of(array), paths.unreached());
     boolean settled = false;
     Set<Integer> _ = limited("holding I/O", () -> array.hold(Set.of()));
     try {

@@ -56,6 +56,7 @@ public final class ClusterArray implements Mirror {
 
   private final Parts parts;
   private final ClientDevice device;
+  private final Duration margin;
   private final Env env;
   private final Consumer<String> halt;
   private Runnable onStop = () -> {};
@@ -64,9 +65,11 @@ public final class ClusterArray implements Mirror {
   private final CompletableFuture<PathLost> lost = new CompletableFuture<>();
 
   /**
+   * @param margin how long the storage may take for a request after its node was given up
    * @param halt ends the node's part in the cluster at once
    */
-  ClusterArray(Parts parts, Env env, Consumer<String> halt) {
+  ClusterArray(Parts parts, Duration margin, Env env, Consumer<String> halt) {
+    this.margin = margin;
     this.parts = parts;
     this.env = env;
     this.halt = halt;
@@ -251,11 +254,21 @@ public final class ClusterArray implements Mirror {
     if (failure != null) {
       LOG.info("{}: {}", name(), failure.getMessage());
     }
+    awaitMargin();
     Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
     LeaveOutcome outcome =
         Await.done(lockspace().leave(Lockspace.Leaving.NEEDS_TAKEOVER), "giving up the slot");
     if (!(outcome instanceof LeaveOutcome.Done)) {
       throw new IOException("slot %d was not given up: %s".formatted(slot(), outcome));
+    }
+  }
+
+  /** Requests whose path broke may still be carried out: as long as after a lease. */
+  private void awaitMargin() {
+    try {
+      env.sleep(margin);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -81,6 +81,25 @@ final class Paths {
         .forEach((number, reach) -> cause(reach, true).ifPresent(c -> unreached.put(number, c)));
   }
 
+  /** What {@link #look} has found and no change has come of yet. */
+  Set<Integer> unreached() {
+    return Set.copyOf(unreached.keySet());
+  }
+
+  /** Whether this node gives up the array, or has. */
+  boolean isLost() {
+    synchronized (lock) {
+      return loss.isPresent();
+    }
+  }
+
+  /** Nothing is changed any more by who has given the array up. */
+  void checkNotLost() throws IOException {
+    if (isLost()) {
+      throw new IOException("this node has given the array up");
+    }
+  }
+
   /** What {@link #look} has found means nothing any more. */
   void forget(Set<Integer> suspects) {
     unreached.keySet().removeAll(suspects);
