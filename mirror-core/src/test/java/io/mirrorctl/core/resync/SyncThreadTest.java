@@ -19,6 +19,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.collect.ImmutableList;
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.array.ArrayEvent;
 import io.mirrorctl.core.array.ArrayOptions;
@@ -37,12 +38,14 @@ import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -503,5 +506,42 @@ class SyncThreadTest {
     Awaitility.await().until(() -> mirror.sync().progress().isPresent());
     mirror.close();
     assertThat(check.isDone()).isTrue();
+  }
+
+  @Test
+  void aWriteToWhatIsBeingCopiedWaitsUntilTheOldDataIsThere() throws Exception {
+    List<SimDisk> disks = leftDirty(newDisks(2), 0, 4096);
+    var copying = new CountDownLatch(1);
+    var go = new CountDownLatch(1);
+    var first = new AtomicBoolean(true);
+    for (SimDisk disk : disks) {
+      SectorRange data = onDisk(disk, 0, 4096);
+      disk.hook(operation -> {
+        if (operation.changes(data) && first.getAndSet(false)) {
+          copying.countDown();
+          Uninterruptibles.awaitUninterruptibly(go);
+        }
+      });
+    }
+    try (LocalMirror mirror = assemble(disks)) {
+      assertThat(copying.await(20, TimeUnit.SECONDS)).isTrue();
+      Thread client =
+          Thread.ofPlatform()
+              .start(() -> {
+                try {
+                  write(mirror, 0, 8, 4096);
+                } catch (IOException e) {
+                  throw new AssertionError(e);
+                }
+              });
+      Awaitility.await()
+          .during(Duration.ofMillis(200))
+          .until(() -> !client.isAlive() || client.getState() == Thread.State.WAITING);
+      go.countDown();
+      client.join();
+      awaitInSync(mirror);
+      assertThat(read(mirror, 0, 4096)).isEqualTo(bytes(8, 4096));
+    }
+    assertEqualData(disks.get(0), disks.get(1));
   }
 }
