@@ -542,6 +542,7 @@ class SyncThreadTest {
       awaitInSync(mirror);
       assertThat(read(mirror, 0, 4096)).isEqualTo(bytes(8, 4096));
     }
-    assertEqualData(disks.get(0), disks.get(1));
+    List<SimDisk> after = reopen(disks);
+    assertEqualData(after.get(0), after.get(1));
   }
 }
