@@ -148,7 +148,6 @@ class ClusterCommandsTest {
   /** What a node has asked of ZooKeeper, except to renew its lease. */
   private static List<Long> asked(ClusterRig node) {
     JsonNode use = members(node).get("zookeeper");
-    assertThat(use.get("renewals").asLong()).isPositive();
     return List.of(
         use.get("commits").asLong() - use.get("renewals").asLong(), use.get("reads").asLong());
   }
@@ -185,6 +184,7 @@ class ClusterCommandsTest {
     writeAndReadOften(two, 256, 2500);
 
     assertThat(List.of(asked(one), asked(two))).as("commits, reads").isEqualTo(seen);
+    soon().until(() -> members(one).get("zookeeper").get("renewals").asLong() > 0);
   }
 
   @Test
