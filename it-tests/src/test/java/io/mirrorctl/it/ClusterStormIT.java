@@ -35,7 +35,7 @@ class ClusterStormIT {
 
   @Test
   void nothingIsLostWhileNodesAreKilledSleepAndComeBack() throws IOException, InterruptedException {
-    storm(Duration.ofSeconds(40));
+    storm(Duration.ofSeconds(90));
   }
 
   @Tag("nightly")

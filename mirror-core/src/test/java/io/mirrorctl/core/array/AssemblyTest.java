@@ -16,6 +16,7 @@ import static io.mirrorctl.core.array.ArrayRig.write;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
@@ -37,6 +38,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -235,9 +237,19 @@ class AssemblyTest {
     }
     List<SimDisk> after = reopen(disks);
     after.get(2).corrupt(4096, head);
+    CountDownLatch looked = new CountDownLatch(1);
+    long dataStart = dataStart(after.get(2));
+    after
+        .get(2)
+        .hook(operation -> {
+          if (operation.kind() == SimOperation.Kind.WRITE && operation.offset() >= dataStart) {
+            Uninterruptibles.awaitUninterruptibly(looked);
+          }
+        });
     try (LocalMirror mirror = assemble(after.subList(1, 3))) {
-      assertThat(mirror.array().status().members())
-          .anyMatch(m -> m.state() instanceof MemberState.Recovering);
+      MemberState before = state(mirror, after.get(2));
+      looked.countDown();
+      assertThat(before).isInstanceOf(MemberState.Recovering.class);
       awaitInSync(mirror);
       assertEqualData(after.get(1), after.get(2));
     }
