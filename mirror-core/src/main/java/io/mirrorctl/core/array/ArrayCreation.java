@@ -112,8 +112,7 @@ public final class ArrayCreation {
     for (BlockDevice disk : disks) {
       layouts.add(required(layout.on(sectors(disk)), disk));
     }
-    UUID uuid = new UUID(env.random().nextLong(), env.random().nextLong());
-    return new ArrayCreation(request, uuid, disks, layouts.build(), env);
+    return new ArrayCreation(request, env.randomUuid(), disks, layouts.build(), env);
   }
 
   private static void checkName(String what, String name, int most) throws ArrayException {
@@ -246,7 +245,7 @@ public final class ArrayCreation {
             .dataSize(layout.dataSize())
             .superOffset(Superblock.SUPER_OFFSET)
             .devNumber(number)
-            .deviceUuid(new UUID(env.random().nextLong(), env.random().nextLong()))
+            .deviceUuid(env.randomUuid())
             .devflags(request.writeMostly().contains(disk) ? Superblock.WRITE_MOSTLY : 0)
             .bblogSize(layout.bblogSize())
             .bblogOffset(layout.bblogOffset())

@@ -4,9 +4,8 @@ import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
-import java.util.concurrent.RejectedExecutionException;
+import java.time.Duration;
 import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -26,18 +25,8 @@ final class BitmapDaemon implements AutoCloseable {
   }
 
   void start() {
-    long seconds = bitmap.get().header().daemonSleep();
-    ticks =
-        env.timer().scheduleWithFixedDelay(this::startSweep, seconds, seconds, TimeUnit.SECONDS);
-  }
-
-  /** A task that threw would be the timer's last. */
-  private void startSweep() {
-    try {
-      env.io().execute(this::sweep);
-    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
-      LOG.log(Level.WARNING, "no thread to clear bits, tried again: {0}", noThread);
-    }
+    Duration sleep = Duration.ofSeconds(bitmap.get().header().daemonSleep());
+    ticks = env.repeat("clear bits", sleep, this::sweep);
   }
 
   private void sweep() {

@@ -9,18 +9,13 @@ import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.Superblock;
 import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 
 /**
  * Keeps what is about to overwrite a disk from doing so while a node says that it has it in use.
  */
 public final class ClaimGuard {
-  private static final Duration LOOK_AGAIN = Duration.ofMillis(250);
-
   private ClaimGuard() {}
 
   /**
@@ -37,8 +32,8 @@ public final class ClaimGuard {
         || !(metadata.superblock() instanceof SuperblockRead.Valid(Superblock superblock))) {
       return;
     }
-    UUID nobody = new UUID(env.random().nextLong(), env.random().nextLong());
-    var watch = new ClaimWatch(superblock.setUuid(), ClaimOwner.alone(nobody, ""), env::millis);
+    ClaimOwner nobody = ClaimOwner.alone(env.randomUuid(), "");
+    var watch = new ClaimWatch(superblock.setUuid(), nobody, env::millis);
     boolean unknown = true;
     while (unknown) {
       List<ClaimRead> reads = area.get().read(disk);
@@ -51,18 +46,8 @@ public final class ClaimGuard {
       }
       unknown = sights.contains(ClaimWatch.Sight.UNKNOWN);
       if (unknown) {
-        rest(env, disk);
+        ClaimWatch.rest(env, disk.name() + " is in use");
       }
-    }
-  }
-
-  private static void rest(Env env, BlockDevice disk) throws InterruptedIOException {
-    try {
-      env.sleep(LOOK_AGAIN);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException(
-          "interrupted while it was watched whether %s is in use".formatted(disk.name()));
     }
   }
 }

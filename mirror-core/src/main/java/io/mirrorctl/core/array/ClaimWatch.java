@@ -1,8 +1,11 @@
 package io.mirrorctl.core.array;
 
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.ClaimBlock;
 import io.mirrorctl.core.format.ClaimOwner;
 import io.mirrorctl.core.format.ClaimRead;
+import java.io.InterruptedIOException;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +22,8 @@ import java.util.function.LongSupplier;
  */
 final class ClaimWatch {
   private static final long MARGIN_MILLIS = 1000;
+
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(250);
 
   /** Of a block that cannot be read. */
   private static final int UNKNOWN_INTERVAL_MILLIS = 10_000;
@@ -110,6 +115,20 @@ final class ClaimWatch {
   /** How often the owner writes its block, as far as it is known. */
   static int intervalMillis(ClaimRead read) {
     return block(read).map(ClaimBlock::intervalMillis).orElse(UNKNOWN_INTERVAL_MILLIS);
+  }
+
+  /**
+   * Waits until it is worth another look.
+   *
+   * @param whether what the looks are to tell, for who interrupts them
+   */
+  static void rest(Env env, String whether) throws InterruptedIOException {
+    try {
+      env.sleep(LOOK_AGAIN);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while it was watched whether " + whether);
+    }
   }
 
   /** The block, if it can be read. */

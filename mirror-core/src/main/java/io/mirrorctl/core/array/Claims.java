@@ -9,7 +9,6 @@ import io.mirrorctl.core.format.ClaimBlock;
 import io.mirrorctl.core.format.ClaimOwner;
 import io.mirrorctl.core.format.ClaimRead;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.lang.System.Logger.Level;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,7 +24,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -46,8 +44,6 @@ final class Claims {
   /** How often a node says that it lives. */
   static final int INTERVAL_MILLIS = 2000;
 
-  private static final Duration LOOK_AGAIN = Duration.ofMillis(250);
-
   /** As long as a member's time-out: what hangs longer is not waited for. */
   private static final Duration LAST_BEATS = Duration.ofSeconds(30);
 
@@ -58,7 +54,6 @@ final class Claims {
   private final ClusterPort.Claimant claimant;
   private final ClaimOwner owner;
   private final Env env;
-  private final Consumer<String> lost;
   private final ClaimWatch watch;
   private final AtomicLong counter = new AtomicLong();
 
@@ -97,8 +92,8 @@ final class Claims {
   /**
    * @param legs the members as they are now
    * @param areas where the blocks are on a member; empty if it has no room
-   * @param lost told once, with the reason, when somebody else has the array too: nothing may be
-   *     written from then on
+   * @param claimant told once, with the reason, when somebody else has the array too: nothing may
+   *     be written from then on
    */
   Claims(
       Supplier<List<Leg>> legs,
@@ -106,8 +101,7 @@ final class Claims {
       UUID array,
       int slot,
       ClusterPort.Claimant claimant,
-      Env env,
-      Consumer<String> lost) {
+      Env env) {
     this.legs = legs;
     this.areas = areas;
     this.array = array;
@@ -115,7 +109,6 @@ final class Claims {
     this.claimant = claimant;
     this.owner = claimant.owner();
     this.env = env;
-    this.lost = lost;
     this.watch = new ClaimWatch(array, owner, env::millis);
   }
 
@@ -186,13 +179,7 @@ final class Claims {
       if (found.stream().allMatch(one -> one.sight() == ClaimWatch.Sight.SILENT)) {
         return found;
       }
-      try {
-        env.sleep(LOOK_AGAIN);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new InterruptedIOException(
-            "interrupted while it was watched whether somebody else has the array in use");
-      }
+      ClaimWatch.rest(env, "somebody else has the array in use");
     }
   }
 
@@ -267,19 +254,7 @@ final class Claims {
 
   /** Says from now on that this node lives, and looks whether somebody else comes. */
   void begin() {
-    ticks =
-        env.timer()
-            .scheduleWithFixedDelay(
-                this::startBeat, INTERVAL_MILLIS, INTERVAL_MILLIS, TimeUnit.MILLISECONDS);
-  }
-
-  /** A task that threw would be the timer's last. */
-  private void startBeat() {
-    try {
-      env.io().execute(this::beat);
-    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
-      LOG.log(Level.WARNING, "no thread to tell that this node lives, tried again: {0}", noThread);
-    }
+    ticks = env.repeat("tell that this node lives", Duration.ofMillis(INTERVAL_MILLIS), this::beat);
   }
 
   /** A member that hangs keeps no other one waiting. */
@@ -358,7 +333,7 @@ final class Claims {
       overruled = true;
     }
     LOG.log(Level.ERROR, "array {0}: {1}", array, reason);
-    lost.accept(reason);
+    claimant.overruled(reason);
   }
 
   private void failed(Place place, IOException e) {

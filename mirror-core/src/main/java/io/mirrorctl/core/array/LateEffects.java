@@ -1,11 +1,14 @@
 package io.mirrorctl.core.array;
 
+import static com.google.common.collect.ImmutableSet.toImmutableSet;
+
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What late writes may have done to an array: to its data, or to what its members tell about it.
@@ -24,16 +27,22 @@ public record LateEffects(List<SectorRange> data, boolean metadata) {
       throws IOException {
     List<SectorRange> data = new ArrayList<>();
     boolean metadata = false;
-    for (LateRange range : late) {
-      for (BlockDevice device : devices) {
-        boolean known = devices.stream().anyMatch(d -> d.name().equals(range.disk()));
-        if (!known || device.name().equals(range.disk())) {
-          Superblock own = Candidate.read(device).superblock();
-          metadata |= range.sectors().start() < own.dataOffset();
-          SectorRange inData = range.sectors().intersection(dataOf(own));
-          if (!inData.isEmpty()) {
-            data.add(SectorRange.ofLength(inData.start() - own.dataOffset(), inData.length()));
-          }
+    Set<String> known = devices.stream().map(BlockDevice::name).collect(toImmutableSet());
+    for (BlockDevice device : devices) {
+      List<SectorRange> there =
+          late.stream()
+              .filter(range -> range.disk().equals(device.name()) || !known.contains(range.disk()))
+              .map(LateRange::sectors)
+              .toList();
+      if (there.isEmpty()) {
+        continue;
+      }
+      Superblock own = Candidate.read(device).superblock();
+      for (SectorRange sectors : there) {
+        metadata |= sectors.start() < own.dataOffset();
+        SectorRange inData = sectors.intersection(dataOf(own));
+        if (!inData.isEmpty()) {
+          data.add(SectorRange.ofLength(inData.start() - own.dataOffset(), inData.length()));
         }
       }
     }
@@ -42,9 +51,5 @@ public record LateEffects(List<SectorRange> data, boolean metadata) {
 
   private static SectorRange dataOf(Superblock own) {
     return SectorRange.ofLength(own.dataOffset(), own.size());
-  }
-
-  public boolean isNone() {
-    return data.isEmpty() && !metadata;
   }
 }

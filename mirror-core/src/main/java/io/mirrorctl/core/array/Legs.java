@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
+import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
@@ -10,7 +11,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 
 /**
  * Runs one operation on several members in parallel and tells which failed. An interrupt of the
@@ -44,11 +44,7 @@ final class Legs {
               others.countDown();
             }
           };
-      try {
-        io.execute(task);
-      } catch (RejectedExecutionException | OutOfMemoryError noThread) {
-        task.run();
-      }
+      Env.runOrHere(io, task);
     }
     attempt(legs.getFirst(), operation).ifPresent(failure -> add(failures, failure));
     Uninterruptibles.awaitUninterruptibly(others);

@@ -2,7 +2,6 @@ package io.mirrorctl.core.array;
 
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.ClaimOwner;
-import java.util.UUID;
 import java.util.function.Consumer;
 
 /** A node that has a clustered array for itself. */
@@ -11,8 +10,7 @@ final class LoneClaimant implements ClusterPort.Claimant {
   private final Consumer<String> overruled;
 
   LoneClaimant(String node, Env env, Consumer<String> overruled) {
-    UUID use = new UUID(env.random().nextLong(), env.random().nextLong());
-    this.owner = ClaimOwner.alone(use, node);
+    this.owner = ClaimOwner.alone(env.randomUuid(), node);
     this.overruled = overruled;
   }
 

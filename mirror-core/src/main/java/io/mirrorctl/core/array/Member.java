@@ -76,9 +76,11 @@ final class Member {
     }
   }
 
-  /** Whether such writes are under way; for a member that gets no new ones. */
-  boolean isWritingPages() {
-    return pages.isLocked();
+  /** Fails if such writes are under way; for a member that gets no new ones. */
+  void checkNoPagesOut() throws ArrayException {
+    if (pages.isLocked()) {
+      throw ArrayException.failed(this + ": what was sent to it before it failed is still out");
+    }
   }
 
   /** Closes the device, when no bitmap page is on its way. */

@@ -98,9 +98,7 @@ public final class Members {
     if (!leg.isFaulty()) {
       throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
     }
-    if (leg.member().isWritingPages()) {
-      throw ArrayException.failed(disk + ": what was sent to it before it failed is still out");
-    }
+    leg.member().checkNoPagesOut();
     reAdd(Candidate.read(leg.member().device()), leg.member());
   }
 

@@ -141,8 +141,7 @@ public final class MirrorArray implements Closeable {
             assembly.identity().uuid(),
             cluster.slot(),
             of,
-            env,
-            of::overruled));
+            env));
   }
 
   private Optional<ClaimArea> claimArea(Member member) {

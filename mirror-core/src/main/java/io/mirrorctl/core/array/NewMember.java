@@ -17,7 +17,6 @@ import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 
 /**
  * Makes a disk ready to join a running array: bitmap slots and bad-block log are written here, the
@@ -50,7 +49,7 @@ final class NewMember {
         like.toBuilder()
             .dataSize(room)
             .devNumber(freeNumber(set))
-            .deviceUuid(new UUID(env.random().nextLong(), env.random().nextLong()))
+            .deviceUuid(env.randomUuid())
             .devflags(0)
             .cntCorrectedRead(0)
             .recoveryOffset(0)

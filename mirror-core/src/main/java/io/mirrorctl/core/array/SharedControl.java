@@ -52,9 +52,7 @@ final class SharedControl implements ArrayControl {
   @Override
   public void reach(int number) throws IOException {
     Member member = leg(number).member();
-    if (member.isWritingPages()) {
-      throw ArrayException.failed(member + ": what was sent to it before it failed is still out");
-    }
+    member.checkNoPagesOut();
     read(member);
   }
 

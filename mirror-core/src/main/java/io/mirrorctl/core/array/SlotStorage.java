@@ -100,11 +100,10 @@ final class SlotStorage implements BitmapStorage {
     if (inMemory) {
       return;
     }
-    BitmapArea area = area(member.superblock(), geometry, slot + 1);
     ByteBuffer image = AlignedBuffers.shared().acquire(BitmapPage.BYTES);
     try {
       bitmap.copyFirstPage(image);
-      member.device().write(area.pageOffsetBytes(slot, 0), image, WriteOption.ONLY_DURABLE);
+      writePages(member, List.of(new BitmapPage(0, image)));
     } finally {
       AlignedBuffers.shared().release(image);
     }

@@ -217,8 +217,8 @@ sealed interface Windows {
 
     @Override
     public long rest(long nanos, long position) throws IOException {
-      boolean inside = course.ahead(position, 1).filter(this::isCurrent).isPresent();
-      if (inside || nanos < SHORTEST_REST_NANOS) {
+      if (nanos < SHORTEST_REST_NANOS
+          || course.ahead(position, 1).filter(this::isCurrent).isPresent()) {
         return 0; // the pace remembers it
       }
       leave();
