@@ -9,9 +9,12 @@ import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BadBlockLog;
 import io.mirrorctl.core.format.BitmapKind;
+import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockCodec;
 import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
 
 /** Arrays on simulated disks, and what tests ask of them. */
@@ -142,6 +146,23 @@ public final class ArrayRig {
 
   public static Superblock superblock(SimDisk disk) throws IOException {
     return ((SuperblockRead.Valid) MemberMetadata.read(disk).superblock()).superblock();
+  }
+
+  /** Puts a changed superblock on the disk, as if it had been there all along. */
+  public static void rewrite(SimDisk disk, UnaryOperator<Superblock.Builder> change)
+      throws IOException {
+    byte[] block = new byte[SuperblockCodec.BLOCK_BYTES];
+    SuperblockCodec.encode(change.apply(superblock(disk).toBuilder()).build()).get(block);
+    disk.corrupt(Superblock.SUPER_OFFSET * SectorRange.SECTOR_BYTES, block);
+  }
+
+  /** Puts these sectors of the disk, and no others, into its bad-block log. */
+  public static void logBad(SimDisk disk, SectorRange bad) throws IOException {
+    Superblock own = superblock(disk);
+    byte[] log = new byte[own.bblogSize() * SectorRange.SECTOR_BYTES];
+    BadBlockLog.of(List.of(bad)).encode(own.bblogShift(), own.bblogSize()).get(log);
+    disk.corrupt((own.superOffset() + own.bblogOffset()) * SectorRange.SECTOR_BYTES, log);
+    rewrite(disk, s -> s.with(Feature.BAD_BLOCKS));
   }
 
   /** Where the data area begins on the disk, in bytes. */

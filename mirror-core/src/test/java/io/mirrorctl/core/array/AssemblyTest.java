@@ -10,6 +10,7 @@ import static io.mirrorctl.core.array.ArrayRig.disks;
 import static io.mirrorctl.core.array.ArrayRig.onDisk;
 import static io.mirrorctl.core.array.ArrayRig.read;
 import static io.mirrorctl.core.array.ArrayRig.reopen;
+import static io.mirrorctl.core.array.ArrayRig.rewrite;
 import static io.mirrorctl.core.array.ArrayRig.state;
 import static io.mirrorctl.core.array.ArrayRig.superblock;
 import static io.mirrorctl.core.array.ArrayRig.write;
@@ -31,8 +32,6 @@ import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.SlotImage;
-import io.mirrorctl.core.format.Superblock;
-import io.mirrorctl.core.format.SuperblockCodec;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,14 +69,6 @@ class AssemblyTest {
       disk.close();
     }
     return reopen(disks);
-  }
-
-  private static void rewrite(SimDisk disk, UnaryOperator<Superblock.Builder> change)
-      throws IOException {
-    Superblock changed = change.apply(superblock(disk).toBuilder()).build();
-    byte[] block = new byte[SuperblockCodec.BLOCK_BYTES];
-    SuperblockCodec.encode(changed).get(block);
-    disk.corrupt(4096, block);
   }
 
   private static BitmapHeader header(SimDisk disk, int slot) throws IOException {

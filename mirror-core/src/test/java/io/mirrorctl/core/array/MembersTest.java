@@ -7,9 +7,11 @@ import static io.mirrorctl.core.array.ArrayRig.bytes;
 import static io.mirrorctl.core.array.ArrayRig.createArray;
 import static io.mirrorctl.core.array.ArrayRig.dataStart;
 import static io.mirrorctl.core.array.ArrayRig.disks;
+import static io.mirrorctl.core.array.ArrayRig.logBad;
 import static io.mirrorctl.core.array.ArrayRig.read;
 import static io.mirrorctl.core.array.ArrayRig.record;
 import static io.mirrorctl.core.array.ArrayRig.reopen;
+import static io.mirrorctl.core.array.ArrayRig.rewrite;
 import static io.mirrorctl.core.array.ArrayRig.state;
 import static io.mirrorctl.core.array.ArrayRig.superblock;
 import static io.mirrorctl.core.array.ArrayRig.write;
@@ -33,7 +35,6 @@ import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.Superblock;
-import io.mirrorctl.core.format.SuperblockCodec;
 import io.mirrorctl.core.resync.SyncSpeed;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -48,7 +49,6 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.UnaryOperator;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -74,13 +74,6 @@ class MembersTest {
 
   private static SimDisk disk(String name) {
     return new SimDisk(name, ArrayRig.DISK_BYTES);
-  }
-
-  private static void rewrite(SimDisk disk, UnaryOperator<Superblock.Builder> change)
-      throws IOException {
-    byte[] block = new byte[SuperblockCodec.BLOCK_BYTES];
-    SuperblockCodec.encode(change.apply(superblock(disk).toBuilder()).build()).get(block);
-    disk.corrupt(4096, block);
   }
 
   // ---- recovery
@@ -444,10 +437,7 @@ class MembersTest {
     }
     SimDisk sick = disks.get(0);
     sick.corrupt(start + 65536, bytes(0xbb, 8192));
-    byte[] log = new byte[4096];
-    BadBlockLog.of(List.of(bad)).encode(0, 8).get(log);
-    sick.corrupt((8 + superblock(sick).bblogOffset()) * 512L, log);
-    rewrite(sick, s -> s.with(Feature.BAD_BLOCKS));
+    logBad(sick, bad);
     try (LocalMirror mirror = assemble(disks)) {
       assertThat(read(mirror, 65536, 8192)).isEqualTo(bytes(7, 8192));
       byte[] expected = new byte[MIB];
@@ -476,11 +466,8 @@ class MembersTest {
     List<SimDisk> disks = newDisks(2);
     SimDisk sick = disks.get(0);
     long start = dataStart(sick);
-    byte[] log = new byte[4096];
-    BadBlockLog.of(List.of(SectorRange.coveringBytes(start, 4096))).encode(0, 8).get(log);
-    sick.corrupt((8 + superblock(sick).bblogOffset()) * 512L, log);
+    logBad(sick, SectorRange.coveringBytes(start, 4096));
     sick.corrupt(start, bytes(0xbb, 4096));
-    rewrite(sick, s -> s.with(Feature.BAD_BLOCKS));
     LocalMirror mirror = assemble(disks);
     write(mirror, 0, 5, 4096);
     mirror.array().members().growMembers(3); // writes superblocks

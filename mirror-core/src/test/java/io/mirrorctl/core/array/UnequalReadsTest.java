@@ -6,6 +6,7 @@ import static io.mirrorctl.core.array.ArrayRig.awaitInSync;
 import static io.mirrorctl.core.array.ArrayRig.bytes;
 import static io.mirrorctl.core.array.ArrayRig.createArray;
 import static io.mirrorctl.core.array.ArrayRig.disks;
+import static io.mirrorctl.core.array.ArrayRig.logBad;
 import static io.mirrorctl.core.array.ArrayRig.onDisk;
 import static io.mirrorctl.core.array.ArrayRig.read;
 import static io.mirrorctl.core.array.ArrayRig.state;
@@ -23,10 +24,7 @@ import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimFault;
 import io.mirrorctl.core.block.SimOperation;
-import io.mirrorctl.core.format.BadBlockLog;
 import io.mirrorctl.core.format.BitmapKind;
-import io.mirrorctl.core.format.Feature;
-import io.mirrorctl.core.format.SuperblockCodec;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -244,25 +242,19 @@ class UnequalReadsTest {
   // ---- bad-block logs
 
   /** Both hold 1 everywhere in the first 64 KiB, but the disk has logged its first 4 KiB as bad. */
-  private static void logBad(List<SimDisk> disks, SimDisk sick) throws IOException {
+  private static void spoil(List<SimDisk> disks, SimDisk sick) throws IOException {
     for (SimDisk disk : disks) {
       disk.corrupt(onDisk(disk, 0, 512).startBytes(), bytes(1, 65536));
     }
     SectorRange bad = onDisk(sick, 0, 4096);
     sick.corrupt(bad.startBytes(), bytes(0xbb, 4096));
-    byte[] log = new byte[4096];
-    BadBlockLog.of(List.of(bad)).encode(0, 8).get(log);
-    sick.corrupt((8 + superblock(sick).bblogOffset()) * 512L, log);
-    byte[] block = new byte[SuperblockCodec.BLOCK_BYTES];
-    SuperblockCodec.encode(superblock(sick).toBuilder().with(Feature.BAD_BLOCKS).build())
-        .get(block);
-    sick.corrupt(4096, block);
+    logBad(sick, bad);
   }
 
   @Test
   void besideABadSectorUnequalBlocksAreReadFromTheSourceOfTheirResync() throws Exception {
     List<SimDisk> disks = newDisks();
-    logBad(disks, disks.get(0));
+    spoil(disks, disks.get(0));
     try (LocalMirror mirror = assemble(disks)) {
       mirror.sync().pause();
       failWrite(mirror, disks, 4096);
@@ -277,7 +269,7 @@ class UnequalReadsTest {
   @Test
   void aSectorThatIsBadByTheLogOnDiskIsNoSourceOfUnequalBlocks() throws Exception {
     List<SimDisk> disks = newDisks();
-    logBad(disks, disks.get(0));
+    spoil(disks, disks.get(0));
     try (LocalMirror mirror = assemble(disks)) {
       write(mirror, 0, 1, 4096); // readable now, which the log on disk does not say yet
       mirror.sync().pause();
