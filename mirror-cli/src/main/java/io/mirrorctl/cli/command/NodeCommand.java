@@ -5,6 +5,7 @@ import io.mirrorctl.cli.daemon.ControlSocket;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.daemon.ScanConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.cli.output.Console;
@@ -19,14 +20,26 @@ import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
 @Command(
     name = "node",
     description =
         "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=..., and in a cluster zookeeper=...")
 final class NodeCommand extends DiskSubcommand {
-  @Option(names = "--name", paramLabel = "NAME", required = true, description = "The node's name.")
-  private String name;
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description = {
+        "Take what the command line does not say from this file: a line KEY: VALUE for each option,"
+            + " whose name without the dashes is the KEY. Besides, disks: says where to look for members,"
+            + " and arrays: what to assemble. See mirrorctl help config."
+      })
+  private Optional<Path> config;
+
+  @Option(names = "--name", paramLabel = "NAME", description = "The node's name; needed.")
+  private Optional<String> name;
 
   @Option(
       names = "--nbd",
@@ -75,7 +88,8 @@ final class NodeCommand extends DiskSubcommand {
 
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    NodeConfig config = config();
+    NodeConfig config =
+        this.config.isPresent() ? config(this.config.get()) : config(ScanConfig.NONE);
     config.nbd().stream()
         .filter(address ->
             config.tls().mode() != NbdTls.Mode.REQUIRE && NbdListenOptions.isOpenToOthers(address))
@@ -92,21 +106,38 @@ final class NodeCommand extends DiskSubcommand {
     return ExitCode.DONE;
   }
 
-  private NodeConfig config() throws IOException {
-    if (name.isEmpty() || name.chars().anyMatch(c -> c <= ' ' || c == 127)) {
-      throw usage("the node's name \"%s\" is empty or has a blank in it", name);
+  /** What the command line says, and the file where that is silent. */
+  private NodeConfig config(Path path) throws IOException {
+    NodeFile file = NodeFile.read(path, spec());
+    ParseResult typed = spec().commandLine().getParseResult();
+    List<String> all = new ArrayList<>(typed.originalArgs());
+    all.addAll(file.argumentsBeside(typed::hasMatchedOption));
+    try {
+      var _ = spec().root().commandLine().parseArgs(all.toArray(String[]::new));
+      return config(file.scan());
+    } catch (ParameterException e) {
+      throw new ParameterException(e.getCommandLine(), file.withPlace(e.getMessage()), e);
+    }
+  }
+
+  private NodeConfig config(ScanConfig scan) throws IOException {
+    String called = name.orElseThrow(() -> usage("Missing required option: '--name=NAME'"));
+    if (called.isEmpty() || called.chars().anyMatch(c -> c <= ' ' || c == 127)) {
+      throw usage("the node's --name \"%s\" is empty or has a blank in it", called);
     }
     try {
+      List<NodeRequest.Assemble> arrays = assemble.stream().map(this::array).toList();
       return new NodeConfig(
-          name,
+          called,
           socket
               .map(path -> path.toAbsolutePath().normalize())
               .orElseGet(ControlSocket::defaultPath),
           nbd.stream().map(NbdAddress::parse).toList(),
           tls.tls(),
           diskTls(),
-          cluster.config(name),
-          assemble.stream().map(this::array).toList());
+          cluster.config(called),
+          arrays,
+          scan.without(arrays));
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());
     }

@@ -26,6 +26,11 @@ abstract class Subcommand implements Callable<Integer> {
     return run(root.console(spec.commandLine())).code();
   }
 
+  /** The command as picocli knows it. */
+  final CommandSpec spec() {
+    return spec;
+  }
+
   /** Does the work. */
   abstract ExitCode run(Console console) throws IOException, InterruptedException;
 

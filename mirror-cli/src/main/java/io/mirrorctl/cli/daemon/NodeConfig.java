@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param diskTls certificates for disks at {@code nbds://} URLs
  * @param cluster that the node belongs to, if any
  * @param arrays to be assembled before the node serves
+ * @param scan where the node looks for members, and the arrays it is to have besides
  */
 public record NodeConfig(
     String name,
@@ -26,7 +27,8 @@ public record NodeConfig(
     NbdTls tls,
     NbdClientTls diskTls,
     Optional<ClusterConfig> cluster,
-    List<NodeRequest.Assemble> arrays) {
+    List<NodeRequest.Assemble> arrays,
+    ScanConfig scan) {
 
   public NodeConfig {
     nbd = List.copyOf(nbd);

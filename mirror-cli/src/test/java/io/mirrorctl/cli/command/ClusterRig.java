@@ -3,6 +3,7 @@ package io.mirrorctl.cli.command;
 import io.mirrorctl.cli.cluster.ClusterConfig;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
+import io.mirrorctl.cli.daemon.ScanConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
@@ -64,7 +65,8 @@ final class ClusterRig implements AutoCloseable {
                 NbdTls.OFF,
                 NbdClientTls.DEFAULT,
                 Optional.of(cluster),
-                List.of()),
+                List.of(),
+                ScanConfig.NONE),
             Env.system()));
   }
 

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
+import io.mirrorctl.cli.daemon.ScanConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
@@ -49,7 +50,8 @@ final class NodeRig implements AutoCloseable {
                 NbdTls.OFF,
                 NbdClientTls.DEFAULT,
                 Optional.empty(),
-                List.of()),
+                List.of(),
+                ScanConfig.NONE),
             Env.system()));
   }
 

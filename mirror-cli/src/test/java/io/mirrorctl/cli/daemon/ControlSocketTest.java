@@ -39,7 +39,8 @@ class ControlSocketTest {
             NbdTls.OFF,
             NbdClientTls.DEFAULT,
             Optional.empty(),
-            List.of()),
+            List.of(),
+            ScanConfig.NONE),
         Env.system());
   }
 
