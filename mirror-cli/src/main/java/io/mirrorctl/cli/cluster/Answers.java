@@ -2,6 +2,7 @@ package io.mirrorctl.cli.cluster;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -9,7 +10,7 @@ import java.util.concurrent.TimeoutException;
 
 /** Waits for what the cluster answers, within a limit. */
 final class Answers {
-  private static final long PATIENCE_SECONDS = 60;
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private Answers() {}
 
@@ -20,14 +21,19 @@ final class Answers {
    * @throws IOException if it failed, with the failure as its cause, or does not come
    */
   static <T> T await(CompletableFuture<T> answer, String what) throws IOException {
+    return await(answer, PATIENCE, what);
+  }
+
+  /** The same, waiting for so long. */
+  static <T> T await(CompletableFuture<T> answer, Duration limit, String what) throws IOException {
     try {
-      return answer.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
       throw new IOException(what + ": " + e.getCause().getMessage(), e.getCause());
     } catch (TimeoutException e) {
       throw new IOException(
           "%s: no answer within %d s; it may come yet, see mirrorctl members"
-              .formatted(what, PATIENCE_SECONDS),
+              .formatted(what, limit.toSeconds()),
           e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -4,8 +4,10 @@ import com.google.common.util.concurrent.MoreExecutors;
 import io.mirrorctl.cli.output.CommandException;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.dlm.cluster.ClusterArray;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.cluster.LateWrites;
+import io.mirrorctl.dlm.lock.LockTable;
 import io.mirrorctl.dlm.store.Store;
 import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
@@ -35,6 +37,9 @@ public final class ClusterSeat implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(ClusterSeat.class);
   private static final long FIRST_PAUSE_MILLIS = 500;
   private static final long LONGEST_PAUSE_MILLIS = 15_000;
+
+  /** Whoever asks what waits does not want to wait long. */
+  private static final Duration LOOK_LIMIT = Duration.ofSeconds(5);
 
   /** What uses the cluster: hears, on one thread, when it can and when it no longer can. */
   public interface Tenant {
@@ -331,6 +336,16 @@ public final class ClusterSeat implements Closeable {
       case Place.Out(String reason) -> Roster.without(config, reason);
       case Place.Left() -> Roster.without(config, "it has left");
     };
+  }
+
+  /**
+   * Who holds and who waits for the locks of an array.
+   *
+   * @throws IOException if ZooKeeper does not say, after some seconds at most
+   */
+  public LockTable locks(ClusterArray array) throws IOException {
+    return Answers.await(
+        array.lockspace().table(), LOOK_LIMIT, "the locks of %s".formatted(array.name()));
   }
 
   /**

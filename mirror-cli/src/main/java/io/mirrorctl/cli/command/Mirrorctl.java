@@ -45,6 +45,7 @@ import picocli.CommandLine.Spec;
       WaitCommand.class,
       MonitorCommand.class,
       MembersCommand.class,
+      LocksCommand.class,
       EjectCommand.class,
       LeaveCommand.class,
       RegroupCommand.class,

@@ -31,6 +31,7 @@ import java.util.OptionalLong;
   @JsonSubTypes.Type(value = NodeRequest.Wait.class, name = "wait"),
   @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor"),
   @JsonSubTypes.Type(value = NodeRequest.Members.class, name = "members"),
+  @JsonSubTypes.Type(value = NodeRequest.Locks.class, name = "locks"),
   @JsonSubTypes.Type(value = NodeRequest.Eject.class, name = "eject"),
   @JsonSubTypes.Type(value = NodeRequest.Regroup.class, name = "regroup"),
   @JsonSubTypes.Type(value = NodeRequest.Leave.class, name = "leave")
@@ -182,6 +183,13 @@ public sealed interface NodeRequest {
 
   /** Answered with {@link io.mirrorctl.cli.cluster.ClusterMembers}. */
   record Members() implements NodeRequest {}
+
+  /** Answered with a list of {@link ArrayLocks}: of one shared array, or of all. */
+  record Locks(Optional<String> array) implements NodeRequest {
+    public Locks {
+      array.ifPresent(ArrayNames::check);
+    }
+  }
 
   /**
    * Puts another node out of the cluster; answered with an {@link Outcome}.

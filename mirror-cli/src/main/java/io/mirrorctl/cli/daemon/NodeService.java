@@ -35,12 +35,14 @@ final class NodeService {
   private final SlotNames slots;
   private final NodeArrays arrays;
   private final EventFeed events;
+  private final Insight insight;
   private final Env env;
 
   NodeService(SlotNames slots, NodeArrays arrays, EventFeed events, Env env) {
     this.slots = slots;
     this.arrays = arrays;
     this.events = events;
+    this.insight = new Insight(slots, arrays, env);
     this.env = env;
   }
 
@@ -73,6 +75,7 @@ final class NodeService {
       case NodeRequest.Wait r -> await(r, listener);
       case NodeRequest.Monitor _ -> monitor(listener);
       case NodeRequest.Members _ -> seat().members();
+      case NodeRequest.Locks r -> insight.locks(r.array());
       case NodeRequest.Eject r -> new NodeRequest.Outcome(seat().eject(r.node(), r.fenced()));
       case NodeRequest.Regroup _ -> new NodeRequest.Outcome(seat().regroup());
       case NodeRequest.Leave _ -> leave();

@@ -9,17 +9,12 @@ import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.nbd.NbdClientConfig;
 import io.mirrorctl.cli.nbd.NbdDevice;
 import io.mirrorctl.cli.nbd.NbdUri;
-import io.mirrorctl.core.array.ArrayCreation;
-import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.DeviceAccess;
-import io.mirrorctl.core.block.FileDevice;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,8 +33,6 @@ import tools.jackson.databind.JsonNode;
 
 /** Two nodes, with a real ZooKeeper between them, and what operators do with them. */
 class ClusterCommandsTest {
-  private static final long DISK_BYTES = 8 << 20;
-
   @TempDir Path directory;
   private EmbeddedZooKeeper zookeeper;
   private ClusterRig one;
@@ -70,35 +63,7 @@ class ClusterCommandsTest {
   }
 
   private List<Path> members(BitmapKind kind, String... names) throws IOException {
-    List<Path> files = new ArrayList<>();
-    List<BlockDevice> devices = new ArrayList<>();
-    for (String name : names) {
-      Path file = directory.resolve(name);
-      try (var out = new RandomAccessFile(file.toFile(), "rw")) {
-        out.setLength(DISK_BYTES);
-      }
-      files.add(file);
-      devices.add(FileDevice.open(file, new DeviceAccess.Exclusive()));
-    }
-    ArrayCreation.plan(
-            new ArrayCreation.Request(
-                "host:m",
-                devices,
-                List.of(),
-                List.of(),
-                kind,
-                kind == BitmapKind.CLUSTERED ? 4 : 1,
-                kind == BitmapKind.CLUSTERED ? "c" : "",
-                64 << 10,
-                0,
-                true,
-                false),
-            Env.system())
-        .write();
-    for (BlockDevice device : devices) {
-      device.close();
-    }
-    return files;
+    return ClusterRig.disks(directory, kind, names);
   }
 
   private void assembleOnBoth() {

@@ -7,13 +7,20 @@ import io.mirrorctl.cli.daemon.ScanConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdClientTls;
 import io.mirrorctl.cli.nbd.NbdTls;
+import io.mirrorctl.core.array.ArrayCreation;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.DeviceAccess;
+import io.mirrorctl.core.block.FileDevice;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.dlm.cluster.PathPolicy;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -21,6 +28,8 @@ import java.util.OptionalInt;
 
 /** A node of a cluster in this process, and the commands that are asked of it. */
 final class ClusterRig implements AutoCloseable {
+  private static final long DISK_BYTES = 8 << 20;
+
   /** Long enough for a machine with much to do. */
   private static final Duration SESSION = Duration.ofSeconds(6);
 
@@ -68,6 +77,39 @@ final class ClusterRig implements AutoCloseable {
                 List.of(),
                 ScanConfig.NONE),
             Env.system()));
+  }
+
+  /** New member files of an array whose members are taken to be equal. */
+  static List<Path> disks(Path directory, BitmapKind kind, String... names) throws IOException {
+    List<Path> files = new ArrayList<>();
+    List<BlockDevice> devices = new ArrayList<>();
+    for (String name : names) {
+      Path file = directory.resolve(name);
+      try (var out = new RandomAccessFile(file.toFile(), "rw")) {
+        out.setLength(DISK_BYTES);
+      }
+      files.add(file);
+      devices.add(FileDevice.open(file, new DeviceAccess.Exclusive()));
+    }
+    ArrayCreation.plan(
+            new ArrayCreation.Request(
+                "host:m",
+                devices,
+                List.of(),
+                List.of(),
+                kind,
+                kind == BitmapKind.CLUSTERED ? 4 : 1,
+                kind == BitmapKind.CLUSTERED ? "c" : "",
+                64 << 10,
+                0,
+                true,
+                false),
+            Env.system())
+        .write();
+    for (BlockDevice device : devices) {
+      device.close();
+    }
+    return files;
   }
 
   /** Runs a command against this node. */
