@@ -1,6 +1,6 @@
 package io.mirrorctl.cli.cluster;
 
-import io.mirrorctl.dlm.cluster.LateWrite;
+import io.mirrorctl.core.array.LateRange;
 import java.util.Optional;
 
 /**
@@ -34,12 +34,12 @@ public record ClusterEvent(String name, Optional<String> node, String message, b
     return new ClusterEvent("halted", Optional.of(node), reason, true);
   }
 
-  static ClusterEvent lateWrite(String node, LateWrite write) {
+  static ClusterEvent lateWrite(String node, LateRange write) {
     return new ClusterEvent(
         "late-write",
         Optional.of(node),
         "a write to %s, sectors %s, came back after the end of the lease: others may have written there since"
-            .formatted(write.device(), write.range()),
+            .formatted(write.disk(), write.sectors()),
         true);
   }
 

@@ -6,6 +6,7 @@ import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.DeviceFeature;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.WriteOption;
+import io.mirrorctl.dlm.lock.LockMode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -40,17 +41,10 @@ final class ClientDevice implements BlockDevice {
     T run() throws IOException;
   }
 
-  private void reads(long offset, long length, CoherentRanges.Request request) throws IOException {
+  private void ordered(LockMode mode, long offset, long length, CoherentRanges.Request request)
+      throws IOException {
     if (ranges.isPresent()) {
-      counted(() -> ranges.get().read(offset, length, request));
-    } else {
-      counted(request);
-    }
-  }
-
-  private void writes(long offset, long length, CoherentRanges.Request request) throws IOException {
-    if (ranges.isPresent()) {
-      counted(() -> ranges.get().write(offset, length, request));
+      counted(() -> ranges.get().ordered(mode, offset, length, request));
     } else {
       counted(request);
     }
@@ -123,12 +117,12 @@ final class ClientDevice implements BlockDevice {
 
   @Override
   public void read(long offset, ByteBuffer into) throws IOException {
-    reads(offset, into.remaining(), () -> device.read(offset, into));
+    ordered(LockMode.PR, offset, into.remaining(), () -> device.read(offset, into));
   }
 
   @Override
   public void write(long offset, ByteBuffer from, Set<WriteOption> options) throws IOException {
-    writes(offset, from.remaining(), () -> device.write(offset, from, options));
+    ordered(LockMode.PW, offset, from.remaining(), () -> device.write(offset, from, options));
   }
 
   @Override
@@ -138,12 +132,12 @@ final class ClientDevice implements BlockDevice {
 
   @Override
   public void discard(long offset, long length, Set<WriteOption> options) throws IOException {
-    writes(offset, length, () -> device.discard(offset, length, options));
+    ordered(LockMode.PW, offset, length, () -> device.discard(offset, length, options));
   }
 
   @Override
   public void writeZeroes(long offset, long length, Set<WriteOption> options) throws IOException {
-    writes(offset, length, () -> device.writeZeroes(offset, length, options));
+    ordered(LockMode.PW, offset, length, () -> device.writeZeroes(offset, length, options));
   }
 
   @Override

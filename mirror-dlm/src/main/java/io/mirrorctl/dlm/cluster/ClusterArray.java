@@ -164,10 +164,7 @@ public final class ClusterArray implements Mirror {
 
   private void leave() throws IOException {
     parts.ranges().ifPresent(ranges -> ranges.end(name() + " is stopped"));
-    device.drain("is stopped");
-    parts.turns().stop();
-    parts.sync().close();
-    parts.takeover().stop(); // bits that came in now would be left out below
+    quiesce("is stopped");
     IOException failure;
     boolean clean;
     try (Token.Held held = parts.token().take()) {
@@ -181,17 +178,32 @@ public final class ClusterArray implements Mirror {
     } finally {
       var _ = closeArray(); // if the token could not be had
     }
-    Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
     LeaveOutcome outcome =
-        Await.done(
-            lockspace().leave(clean ? Lockspace.Leaving.CLEAN : Lockspace.Leaving.NEEDS_TAKEOVER),
-            "giving up the slot");
+        leaveLockspace(clean ? Lockspace.Leaving.CLEAN : Lockspace.Leaving.NEEDS_TAKEOVER);
     LOG.info("{}: slot {} is given up, {}", name(), slot(), clean ? "clean" : "with bits set");
     if (failure != null) {
       throw failure;
     }
+    checkLeft(outcome);
+  }
+
+  /** Requests of clients have ended, and so has all else that sets bits or copies. */
+  private void quiesce(String reason) {
+    device.drain(reason);
+    parts.turns().stop();
+    parts.sync().close();
+    parts.takeover().stop(); // bits that came in later would be in nobody's slot
+  }
+
+  private LeaveOutcome leaveLockspace(Lockspace.Leaving how) throws IOException {
+    Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
+    return Await.done(lockspace().leave(how), "giving up the slot");
+  }
+
+  private void checkLeft(LeaveOutcome outcome) throws IOException {
     if (!(outcome instanceof LeaveOutcome.Done)) {
-      throw new IOException("%s: slot %d was not given up: %s".formatted(name(), slot(), outcome));
+      throw new IOException(
+          "slot %d of %s was not given up: %s".formatted(slot(), name(), outcome));
     }
   }
 
@@ -246,21 +258,10 @@ public final class ClusterArray implements Mirror {
 
   /** Leaves the array as one that died would: others take over what is in the slot. */
   private void drop() throws IOException {
-    device.drain("is given up: " + halted.orElseThrow());
-    parts.turns().stop();
-    parts.sync().close();
-    parts.takeover().stop();
-    IOException failure = closeArray();
-    if (failure != null) {
-      LOG.info("{}: {}", name(), failure.getMessage());
-    }
+    quiesce("is given up: " + halted.orElseThrow());
+    closeLogged();
     awaitMargin();
-    Await.done(parts.channel().channel().close(), "leaving the exchange of messages");
-    LeaveOutcome outcome =
-        Await.done(lockspace().leave(Lockspace.Leaving.NEEDS_TAKEOVER), "giving up the slot");
-    if (!(outcome instanceof LeaveOutcome.Done)) {
-      throw new IOException("slot %d was not given up: %s".formatted(slot(), outcome));
-    }
+    checkLeft(leaveLockspace(Lockspace.Leaving.NEEDS_TAKEOVER));
   }
 
   /** Requests whose path broke may still be carried out: as long as after a lease. */
@@ -269,6 +270,13 @@ public final class ClusterArray implements Mirror {
       env.sleep(margin);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  private void closeLogged() {
+    IOException failure = closeArray();
+    if (failure != null) {
+      LOG.info("{}: {}", name(), failure.getMessage());
     }
   }
 
@@ -307,10 +315,7 @@ public final class ClusterArray implements Mirror {
     return CompletableFuture.runAsync(
         () -> {
           parts.sync().close();
-          IOException failure = closeArray();
-          if (failure != null) {
-            LOG.info("{}: {}", name(), failure.getMessage());
-          }
+          closeLogged();
         },
         env.io());
   }

@@ -4,6 +4,7 @@ import static com.google.common.collect.ImmutableMap.toImmutableMap;
 
 import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.env.Env;
@@ -25,7 +26,6 @@ import io.mirrorctl.dlm.member.StoreConnector;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -125,7 +125,7 @@ public final class ClusterNode implements AutoCloseable {
                 halt("a task of the node's loop failed: " + e);
               }
             });
-    this.disksFirst = new DisksFirst(this::fences, fence, env.io());
+    this.disksFirst = new DisksFirst(fences, fence, env.io());
     this.membership =
         Membership.of(
             settings,
@@ -174,7 +174,7 @@ public final class ClusterNode implements AutoCloseable {
     owner =
         Optional.of(
             ClaimOwner.ofCluster(
-                Ensemble.of(membership.store(), env.random()),
+                Ensemble.of(membership.store(), env),
                 self.cluster(),
                 self.node(),
                 membership.standing().incarnation()));
@@ -191,13 +191,9 @@ public final class ClusterNode implements AutoCloseable {
     return new Incarnation(standing.node(), standing.incarnation());
   }
 
-  /**
-   * The number by which the nodes of this cluster know each other on disks.
-   *
-   * @throws IOException if the servers do not say
-   */
-  public UUID ensemble() throws IOException {
-    return Ensemble.of(membership.store(), env.random());
+  /** The number by which the nodes of this cluster know each other on disks. */
+  public UUID ensemble() {
+    return owner.orElseThrow().ensemble();
   }
 
   /** Why this incarnation is over, if it is. */
@@ -218,7 +214,7 @@ public final class ClusterNode implements AutoCloseable {
    * Writes that came back when the lease was over for good: they may have taken effect when others
    * did not expect it any more. The first hundred.
    */
-  public List<LateWrite> lateWrites() {
+  public List<LateRange> lateWrites() {
     return gate.lateWrites();
   }
 
@@ -296,10 +292,6 @@ public final class ClusterNode implements AutoCloseable {
 
   Lockspace.Node lockspaces() {
     return new Lockspace.Node(membership.store(), loop, env, membership.standing());
-  }
-
-  private Collection<ArrayFence> fences() {
-    return fences;
   }
 
   /** Dead nodes are fenced there from now on. */

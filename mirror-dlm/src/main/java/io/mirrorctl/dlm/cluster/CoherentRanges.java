@@ -55,17 +55,13 @@ final class CoherentRanges {
     return bytes;
   }
 
-  /** A request that sees whole what others have written. */
-  void read(long offset, long length, Request request) throws IOException {
-    inside(LockMode.PR, offset, length, request);
-  }
-
-  /** A request whose effect others see whole. */
-  void write(long offset, long length, Request request) throws IOException {
-    inside(LockMode.PW, offset, length, request);
-  }
-
-  private void inside(LockMode mode, long offset, long length, Request request) throws IOException {
+  /**
+   * Runs a request between those of other nodes.
+   *
+   * @param mode {@link LockMode#PR} if it sees whole what others have written, {@link LockMode#PW}
+   *     if others see its effect whole
+   */
+  void ordered(LockMode mode, long offset, long length, Request request) throws IOException {
     boolean insideArray = offset >= 0 && length > 0 && length <= arrayBytes.getAsLong() - offset;
     if (!insideArray) {
       request.run(); // it is refused there, or does nothing

@@ -7,7 +7,6 @@ import java.util.Collection;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -18,15 +17,15 @@ import org.slf4j.LoggerFactory;
 final class DisksFirst implements FenceAgent {
   private static final Logger LOG = LoggerFactory.getLogger(DisksFirst.class);
 
-  private final Supplier<Collection<ArrayFence>> arrays;
+  private final Collection<ArrayFence> arrays;
   private final FenceAgent agent;
   private final Executor io;
 
   /**
-   * @param arrays those that this node has in use
+   * @param arrays those that this node has in use; looked at each time, also while they change
    * @param agent asked when all disks have said yes
    */
-  DisksFirst(Supplier<Collection<ArrayFence>> arrays, FenceAgent agent, Executor io) {
+  DisksFirst(Collection<ArrayFence> arrays, FenceAgent agent, Executor io) {
     this.arrays = arrays;
     this.agent = agent;
     this.io = io;
@@ -55,7 +54,7 @@ final class DisksFirst implements FenceAgent {
 
   private Answer atDisks(Incarnation victim) {
     Answer answer = new Answer.Fenced();
-    for (ArrayFence array : arrays.get()) {
+    for (ArrayFence array : arrays) {
       try {
         array.fence(victim);
       } catch (IOException e) {

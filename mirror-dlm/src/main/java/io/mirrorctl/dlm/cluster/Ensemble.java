@@ -2,6 +2,7 @@ package io.mirrorctl.dlm.cluster;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.store.Bytes;
 import io.mirrorctl.dlm.store.Entry;
 import io.mirrorctl.dlm.store.Op;
@@ -11,7 +12,6 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.random.RandomGenerator;
 
 /**
  * The number by which a cluster's nodes know each other on the disks: the first one writes it into
@@ -27,7 +27,7 @@ final class Ensemble {
   private Ensemble() {}
 
   /** Reads it, or makes it if there is none. */
-  static UUID of(Store store, RandomGenerator random) throws IOException {
+  static UUID of(Store store, Env env) throws IOException {
     while (true) {
       Optional<Entry> entry = Await.done(store.read(PATH), WHAT);
       if (entry.isPresent()) {
@@ -40,7 +40,7 @@ final class Ensemble {
               e);
         }
       }
-      Bytes made = encode(new UUID(random.nextLong(), random.nextLong()));
+      Bytes made = encode(env.randomUuid());
       try {
         var _ =
             Await.done(store.commit(List.of(new Op.Create(PATH, made, Op.Life.PERSISTENT))), WHAT);

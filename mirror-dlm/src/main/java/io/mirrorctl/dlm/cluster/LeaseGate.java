@@ -1,5 +1,6 @@
 package io.mirrorctl.dlm.cluster;
 
+import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.IoLease;
@@ -32,7 +33,7 @@ final class LeaseGate implements IoLease {
   private final BooleanSupplier isValid;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
-  private final List<LateWrite> late = new ArrayList<>();
+  private final List<LateRange> late = new ArrayList<>();
 
   /** Requests of all arrays that were submitted and have not returned. */
   private final AtomicInteger underWay = new AtomicInteger();
@@ -175,13 +176,13 @@ final class LeaseGate implements IoLease {
     LOG.warn("{}: a write of sectors {} came back after the end of the lease", device, range);
     synchronized (late) {
       if (late.size() < MOST_LATE) {
-        late.add(new LateWrite(device, range));
+        late.add(new LateRange(device, range));
       }
     }
   }
 
   /** The first of the writes that came back too late. */
-  List<LateWrite> lateWrites() {
+  List<LateRange> lateWrites() {
     synchronized (late) {
       return List.copyOf(late);
     }
