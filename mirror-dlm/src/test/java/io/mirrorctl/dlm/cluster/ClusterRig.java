@@ -22,6 +22,7 @@ import io.mirrorctl.dlm.zookeeper.ZooKeeperOptions;
 import io.mirrorctl.dlm.zookeeper.ZooKeeperStore;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -33,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
@@ -193,16 +195,25 @@ final class ClusterRig implements AutoCloseable {
 
   /** Where the data of the array begins on a member, in bytes. */
   long dataOffset(int number) throws IOException {
-    byte[] superblock = raw(number, 4096, 256);
-    return ByteBuffer.wrap(superblock).order(ByteOrder.LITTLE_ENDIAN).getLong(128) * 512;
+    return superblock(number).getLong(128) * 512;
   }
 
   /** The superblock's resync_offset, in sectors. */
   long resyncOffset(int number) throws IOException {
-    return ByteBuffer.wrap(raw(number, 4096, 256)).order(ByteOrder.LITTLE_ENDIAN).getLong(208);
+    return superblock(number).getLong(208);
   }
 
-  private byte[] raw(int number, long offset, int length) throws IOException {
+  /** The superblock's events. */
+  long events(int number) throws IOException {
+    return superblock(number).getLong(200);
+  }
+
+  private ByteBuffer superblock(int number) throws IOException {
+    return ByteBuffer.wrap(raw(number, 4096, 256)).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** What stands on a member, its metadata too. */
+  byte[] raw(int number, long offset, int length) throws IOException {
     try (var file = new RandomAccessFile(files.get(number).toFile(), "r")) {
       byte[] data = new byte[length];
       file.seek(offset);
@@ -312,6 +323,29 @@ final class ClusterRig implements AutoCloseable {
         data.putLong(value);
       }
       array().device().write(offset, data.flip(), WriteOption.NONE);
+    }
+
+    /** Begins to write 4 KiB. */
+    CompletableFuture<Void> writing(long offset, int fill) {
+      return CompletableFuture.runAsync(() -> {
+        try {
+          write(offset, fill, 4096);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      });
+    }
+
+    /** Begins to write 4 KiB; tells whether that was done. */
+    CompletableFuture<Boolean> tryWriting(long offset, int fill) {
+      return CompletableFuture.supplyAsync(() -> {
+        try {
+          write(offset, fill, 4096);
+          return true;
+        } catch (IOException e) {
+          return false;
+        }
+      });
     }
 
     byte[] read(long offset, int length) throws IOException {

@@ -9,9 +9,6 @@ import static org.awaitility.Awaitility.await;
 import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -53,18 +50,6 @@ class LateWritesTest {
     }
   }
 
-  private static void quietly(IoTask task) {
-    try {
-      task.run();
-    } catch (IOException e) {
-      // its node is dead
-    }
-  }
-
-  private interface IoTask {
-    void run() throws IOException;
-  }
-
   /** Its session ends; what it has in flight is still to come. */
   private static void kill(ClusterRig rig, ClusterRig.Node node) {
     rig.expire(node);
@@ -84,7 +69,7 @@ class LateWritesTest {
       ClusterRig.Node second = rig.node(2);
       long place = 5L * CHUNK;
       var held = new Held(second.member(0), DATA + place, DATA + place + 1);
-      var write = CompletableFuture.runAsync(() -> quietly(() -> second.write(place, 5, 4096)));
+      var write = second.tryWriting(place, 5);
       held.awaitBegun();
       kill(rig, second);
       first.awaitFree(1);
@@ -109,7 +94,7 @@ class LateWritesTest {
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
       var held = new Held(second.member(0), SLOT_1, SLOT_1 + 4096);
-      var write = CompletableFuture.runAsync(() -> quietly(() -> second.write(0, 5, 4096)));
+      var write = second.tryWriting(0, 5);
       held.awaitBegun();
       kill(rig, second);
       first.awaitFree(1);
@@ -131,16 +116,7 @@ class LateWritesTest {
   }
 
   private static byte[] page(ClusterRig rig, int member) throws IOException {
-    return raw(rig, member, SLOT_1);
-  }
-
-  private static byte[] raw(ClusterRig rig, int member, long offset) throws IOException {
-    try (var file = new RandomAccessFile(rig.files().get(member).toFile(), "r")) {
-      byte[] page = new byte[4096];
-      file.seek(offset);
-      file.readFully(page);
-      return page;
-    }
+    return rig.raw(member, SLOT_1, 4096);
   }
 
   @Test
@@ -150,10 +126,15 @@ class LateWritesTest {
       ClusterRig.Node second = rig.node(2);
       var held = new Held(second.member(0), SUPERBLOCK, SUPERBLOCK + 4096);
       String disk = first.status().members().get(2).disk();
-      byte[] older = raw(rig, 0, SUPERBLOCK);
+      byte[] older = rig.raw(0, SUPERBLOCK, 4096);
       var change =
-          CompletableFuture.runAsync(
-              () -> quietly(() -> second.array().array().members().fail(disk)));
+          CompletableFuture.runAsync(() -> {
+            try {
+              second.array().array().members().fail(disk);
+            } catch (IOException e) {
+              // its node is dead
+            }
+          });
       held.awaitBegun();
       kill(rig, second);
       first.awaitFree(1);
@@ -168,8 +149,8 @@ class LateWritesTest {
       // the file was closed before the write was made; a disk would have made it
       rig.corrupt(0, SUPERBLOCK - DATA, older);
       long events = first.status().events();
-      assertThat(events(rig, 0)).as("what came late").isLessThan(events - 1);
-      assertThat(events(rig, 1)).isEqualTo(events);
+      assertThat(rig.events(0)).as("what came late").isLessThan(events - 1);
+      assertThat(rig.events(1)).isEqualTo(events);
 
       ClusterRig.Node again = rig.node(2);
       assertThat(again.states()).isEqualTo(first.states()).containsOnly("in-sync");
@@ -177,18 +158,12 @@ class LateWritesTest {
     }
   }
 
-  private static long events(ClusterRig rig, int member) throws IOException {
-    return ByteBuffer.wrap(raw(rig, member, SUPERBLOCK))
-        .order(ByteOrder.LITTLE_ENDIAN)
-        .getLong(200);
-  }
-
   @Test
   void whoComesBackAloneAfterALateWriteOfABitmapCopiesEverything() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
       ClusterRig.Node only = rig.node(1);
       var held = new Held(only.member(0), 8192, 8192 + 4096);
-      var write = CompletableFuture.runAsync(() -> quietly(() -> only.write(0, 5, 4096)));
+      var write = only.tryWriting(0, 5);
       held.awaitBegun();
       kill(rig, only);
       arrive(held, only, 0);

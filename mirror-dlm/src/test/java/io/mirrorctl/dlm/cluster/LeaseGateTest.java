@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
@@ -155,6 +156,6 @@ class LeaseGateTest {
     }
     assertThat(gate.lateWrites())
         .hasSize(100)
-        .startsWith(new LateWrite("a", new SectorRange(0, 1)));
+        .startsWith(new LateRange("a", new SectorRange(0, 1)));
   }
 }

@@ -10,9 +10,7 @@ import static org.awaitility.Awaitility.await;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.dlm.member.Heartbeat;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -35,7 +33,7 @@ class LostServersTest {
       await().atMost(PATIENCE).until(() -> !first.node().membership().lease().isValid());
       var submitted = new AtomicInteger();
       first.member(0).hook((_, _) -> submitted.incrementAndGet());
-      var held = CompletableFuture.runAsync(() -> write(first));
+      var held = first.writing(CHUNK, 2);
       assertThatThrownBy(() -> held.get(300, TimeUnit.MILLISECONDS))
           .isInstanceOf(TimeoutException.class);
       assertThat(submitted).as("writes of data and metadata without a lease").hasValue(0);
@@ -45,14 +43,6 @@ class LostServersTest {
       assertThat(second.read(CHUNK, 4096)).isEqualTo(bytes(2, 4096));
       assertThat(first.halts()).isEmpty();
       assertThat(second.halts()).isEmpty();
-    }
-  }
-
-  private static void write(ClusterRig.Node node) {
-    try {
-      node.write(CHUNK, 2, 4096);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 
@@ -70,7 +60,7 @@ class LostServersTest {
               throw new IOException(e);
             }
           });
-      var write = CompletableFuture.runAsync(() -> write(node));
+      var write = node.writing(CHUNK, 2);
       rig.stopServers();
       await().atMost(PATIENCE).until(() -> !node.node().membership().lease().isValid());
       leaseOver.countDown();

@@ -14,7 +14,6 @@ import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.dlm.lock.SlotState;
 import io.mirrorctl.dlm.member.Membership.Vouch;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -159,22 +158,14 @@ class NodeDeathTest {
           .beginResync()
           .announce(List.of(Window.of(new SectorRange(0, CHUNK / 512))));
       ClusterRig.Node third = rig.node(3);
-      var here = CompletableFuture.runAsync(() -> write(first, 1));
-      var there = CompletableFuture.runAsync(() -> write(third, 3));
+      var here = first.writing(0, 1);
+      var there = third.writing(0, 3);
       second.die();
       assertThat(here).isNotDone();
       assertThat(there).isNotDone();
       here.get(60, TimeUnit.SECONDS);
       assertThat(first.slots().get(1)).isEqualTo(new SlotState.Free());
       there.get(60, TimeUnit.SECONDS);
-    }
-  }
-
-  private static void write(ClusterRig.Node node, int fill) {
-    try {
-      node.write(0, fill, 4096);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 
@@ -245,7 +236,7 @@ class NodeDeathTest {
         }
       });
       third.assemble();
-      var write = CompletableFuture.runAsync(() -> write(third, 3));
+      var write = third.writing(0, 3);
       assertThatThrownBy(() -> write.get(300, TimeUnit.MILLISECONDS))
           .isInstanceOf(TimeoutException.class);
       third.hookReads((_, _) -> {});

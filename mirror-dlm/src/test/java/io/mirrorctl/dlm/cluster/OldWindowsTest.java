@@ -11,11 +11,8 @@ import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.dlm.lock.SlotState;
 import io.mirrorctl.dlm.store.StoreCounts;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -60,20 +57,12 @@ class OldWindowsTest {
         copying.announce(FIRST_CHUNK);
         third.die(); // which had no window
         first.awaitFree(2);
-        var write = CompletableFuture.runAsync(() -> write(first));
+        var write = first.writing(0, 1);
         await().during(300, TimeUnit.MILLISECONDS).until(() -> !write.isDone());
         copying.announce(List.of());
         write.get(60, TimeUnit.SECONDS);
       }
       assertThat(second.read(0, 4096)).isEqualTo(bytes(1, 4096));
-    }
-  }
-
-  private static void write(ClusterRig.Node node) {
-    try {
-      node.write(0, 1, 4096);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

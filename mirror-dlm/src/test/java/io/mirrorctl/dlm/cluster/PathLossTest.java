@@ -27,17 +27,6 @@ import org.junit.jupiter.api.io.TempDir;
 class PathLossTest {
   @TempDir private Path directory;
 
-  private static CompletableFuture<Boolean> write(ClusterRig.Node node, long offset, int fill) {
-    return CompletableFuture.supplyAsync(() -> {
-      try {
-        node.write(offset, fill, 4096);
-        return true;
-      } catch (IOException e) {
-        return false;
-      }
-    });
-  }
-
   private static PathLost awaitLost(ClusterRig.Node node) throws Exception {
     return node.array().lost().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
   }
@@ -79,7 +68,7 @@ class PathLossTest {
       nodes.forEach(node -> node.member(1).fail());
       List<CompletableFuture<Boolean>> writes = new ArrayList<>();
       for (int i = 0; i < nodes.size(); i++) {
-        writes.add(write(nodes.get(i), (long) i * CHUNK, i + 1));
+        writes.add(nodes.get(i).tryWriting((long) i * CHUNK, i + 1));
       }
       for (CompletableFuture<Boolean> write : writes) {
         assertThat(write.get(60, TimeUnit.SECONDS)).isTrue();
@@ -132,8 +121,8 @@ class PathLossTest {
       ClusterRig.Node second = rig.node(2);
       first.member(0).fail();
       second.member(1).fail();
-      var here = write(first, 0, 1);
-      var there = write(second, CHUNK, 2);
+      var here = first.tryWriting(0, 1);
+      var there = second.tryWriting(CHUNK, 2);
       boolean firstDid = here.get(60, TimeUnit.SECONDS);
       boolean secondDid = there.get(60, TimeUnit.SECONDS);
       assertThat(firstDid ^ secondDid).as("first %s, second %s", firstDid, secondDid).isTrue();
@@ -173,7 +162,7 @@ class PathLossTest {
       ClusterRig.Node second = rig.node(2);
       first.array().array().members().fail(first.status().members().get(1).disk());
       second.member(0).fail();
-      assertThat(write(second, 0, 1).get(60, TimeUnit.SECONDS)).isFalse();
+      assertThat(second.tryWriting(0, 1).get(60, TimeUnit.SECONDS)).isFalse();
       var _ = awaitLost(second);
       first.awaitFree(1);
       first.write(0, 3, 4096);

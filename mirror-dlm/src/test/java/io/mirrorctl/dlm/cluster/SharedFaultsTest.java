@@ -23,17 +23,6 @@ import org.junit.jupiter.api.io.TempDir;
 class SharedFaultsTest {
   @TempDir private Path directory;
 
-  private static CompletableFuture<Boolean> write(ClusterRig.Node node, long offset, int fill) {
-    return CompletableFuture.supplyAsync(() -> {
-      try {
-        node.write(offset, fill, 4096);
-        return true;
-      } catch (IOException e) {
-        return false;
-      }
-    });
-  }
-
   @Test
   void aDiskThatDiesForAllIsFailedOnce() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
@@ -42,7 +31,7 @@ class SharedFaultsTest {
       nodes.forEach(node -> node.member(1).fail());
       List<CompletableFuture<Boolean>> writes = new ArrayList<>();
       for (int i = 0; i < nodes.size(); i++) {
-        writes.add(write(nodes.get(i), (long) i * CHUNK, i + 1));
+        writes.add(nodes.get(i).tryWriting((long) i * CHUNK, i + 1));
       }
       for (CompletableFuture<Boolean> write : writes) {
         assertThat(write.get(60, TimeUnit.SECONDS)).isTrue();
@@ -62,8 +51,8 @@ class SharedFaultsTest {
       ClusterRig.Node second = rig.node(2);
       first.member(0).fail();
       second.member(1).fail();
-      var here = write(first, 0, 1);
-      var there = write(second, CHUNK, 2);
+      var here = first.tryWriting(0, 1);
+      var there = second.tryWriting(CHUNK, 2);
       boolean firstDid = here.get(60, TimeUnit.SECONDS);
       boolean secondDid = there.get(60, TimeUnit.SECONDS);
       // one of them sees its disk as the last, whose errors go to its clients, or it halts
@@ -82,7 +71,7 @@ class SharedFaultsTest {
       ClusterRig.Node first = rig.node(1);
       ClusterRig.Node second = rig.node(2);
       second.member(1).fail();
-      assertThat(write(second, 0, 1).get(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(second.tryWriting(0, 1).get(60, TimeUnit.SECONDS)).isTrue();
       assertThat(first.states()).containsExactly("in-sync", "faulty");
       long events = first.status().events();
       String disk = first.status().members().get(1).disk();

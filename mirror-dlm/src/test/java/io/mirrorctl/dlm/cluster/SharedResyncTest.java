@@ -12,7 +12,6 @@ import io.mirrorctl.core.array.ClusterPort.Window;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -32,9 +31,9 @@ class SharedResyncTest {
       CompletableFuture<Void> write;
       try (ClusterPort.Permit permit = first.array().port().beginResync()) {
         permit.announce(List.of(Window.of(new SectorRange(0, CHUNK / 512))));
-        write = CompletableFuture.runAsync(() -> write(second, 0, 2));
+        write = second.writing(0, 2);
         ClusterRig.Node third = rig.node(3); // hears of it as it comes in
-        var later = CompletableFuture.runAsync(() -> write(third, 4096, 3));
+        var later = third.writing(4096, 3);
         assertThat(second.read(0, 4096)).isEqualTo(bytes(0, 4096));
         assertThat(third.read(0, 4096)).isEqualTo(bytes(0, 4096));
         assertThat(write).isNotDone();
@@ -45,14 +44,6 @@ class SharedResyncTest {
       }
       assertThat(first.read(0, 4096)).isEqualTo(bytes(2, 4096));
       assertThat(first.read(4096, 4096)).isEqualTo(bytes(3, 4096));
-    }
-  }
-
-  private static void write(ClusterRig.Node node, long offset, int fill) {
-    try {
-      node.write(offset, fill, 4096);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 

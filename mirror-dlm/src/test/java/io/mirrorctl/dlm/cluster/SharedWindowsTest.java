@@ -13,7 +13,6 @@ import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,13 +40,7 @@ class SharedWindowsTest {
   }
 
   private static CompletableFuture<Void> writing(ClusterRig.Node node, int chunk, int fill) {
-    return CompletableFuture.runAsync(() -> {
-      try {
-        node.write((long) chunk * CHUNK, fill, 4096);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    });
+    return node.writing((long) chunk * CHUNK, fill);
   }
 
   private static void assertWaits(CompletableFuture<?> write) {
