@@ -134,16 +134,16 @@ final class NodeArrays implements ClusterSeat.Tenant {
 
   /** The node has given up the array: its export goes away until its disks answer again. */
   private void lost(NodeArray array, PathLost why) {
+    Optional<String> node =
+        why.reachedBy().isPresent()
+            ? Optional.of(starter.nameOf(why.reachedBy().getAsInt())) // may wait for ZooKeeper
+            : Optional.empty();
+    String reason = why.text(_ -> node.orElseThrow());
     lock.lock();
     try {
       if (running.get(array.name()) != array) {
         return; // stopped meanwhile
       }
-      String reason = why.text(starter::nameOf);
-      Optional<String> node =
-          why.reachedBy().isPresent()
-              ? Optional.of(starter.nameOf(why.reachedBy().getAsInt()))
-              : Optional.empty();
       LOG.log(Level.WARNING, "path-lost: {0}: {1}", array.name(), reason);
       events.tell(
           NodeEvent.pathLost(env.wallClock().instant(), array.name(), why.disk(), node, reason));
