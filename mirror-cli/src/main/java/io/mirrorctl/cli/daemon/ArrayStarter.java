@@ -17,7 +17,6 @@ import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,12 +31,6 @@ final class ArrayStarter {
   private final Disks disks;
   private final Optional<ClusterSeat> seat;
   private final Env env;
-
-  /** Opens a disk by its name. */
-  @FunctionalInterface
-  private interface Opener {
-    BlockDevice open(String disk) throws IOException;
-  }
 
   /**
    * @param node what people call this node
@@ -66,20 +59,18 @@ final class ArrayStarter {
       DeviceAccess access =
           request.readOnly() ? new DeviceAccess.ReadOnly() : new DeviceAccess.Exclusive();
       return LocalMirror.assemble(
-          request.array(), open(request.disks(), access), options(request).claimedBy(node), env);
+          request.array(),
+          OpenDisks.open(disks, request.disks(), access).devices(),
+          options(request).claimedBy(node),
+          env);
     } catch (ArrayException e) {
       throw e.about(request.array());
     }
   }
 
   private ArrayIdentity identity(List<String> names) throws IOException {
-    List<BlockDevice> looked = open(names, new DeviceAccess.ReadOnly());
-    try {
-      return ArrayIdentity.read(looked);
-    } finally {
-      for (BlockDevice device : looked) {
-        device.close();
-      }
+    try (OpenDisks looked = OpenDisks.open(disks, names, new DeviceAccess.ReadOnly())) {
+      return ArrayIdentity.read(looked.devices());
     }
   }
 
@@ -96,7 +87,7 @@ final class ArrayStarter {
     var self = new NodeIdentity(joined.ensemble(), joined.self().node(), joined.self().number());
     return joined.assemble(
         request.array(),
-        open(request.disks(), disk -> disks.open(disk, access, self)),
+        OpenDisks.open(request.disks(), disk -> disks.open(disk, access, self)).devices(),
         options(request),
         request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
   }
@@ -107,14 +98,9 @@ final class ArrayStarter {
    * @throws IOException if not, saying why
    */
   void reach(List<String> names) throws IOException {
-    List<BlockDevice> looked = open(names, new DeviceAccess.ReadOnly());
-    try {
-      for (BlockDevice device : looked) {
+    try (OpenDisks looked = OpenDisks.open(disks, names, new DeviceAccess.ReadOnly())) {
+      for (BlockDevice device : looked.devices()) {
         var _ = MemberMetadata.read(device);
-      }
-    } finally {
-      for (BlockDevice device : looked) {
-        device.close();
       }
     }
   }
@@ -131,35 +117,8 @@ final class ArrayStarter {
         .withForce(request.force());
   }
 
-  private List<BlockDevice> open(List<String> names, DeviceAccess access) throws IOException {
-    return open(names, disk -> disks.open(disk, access));
-  }
-
-  private static List<BlockDevice> open(List<String> names, Opener opener) throws IOException {
-    List<BlockDevice> open = new ArrayList<>();
-    try {
-      for (String disk : names) {
-        open.add(opener.open(disk));
-      }
-      return open;
-    } catch (IOException | RuntimeException e) {
-      for (BlockDevice device : open) {
-        closeAfter(device, e);
-      }
-      throw e;
-    }
-  }
-
   /** Opens a disk that an array of this node alone is to get. */
   BlockDevice openFor(String disk) throws IOException {
     return disks.open(disk, new DeviceAccess.Exclusive());
-  }
-
-  static void closeAfter(BlockDevice device, Throwable e) {
-    try {
-      device.close();
-    } catch (IOException also) {
-      e.addSuppressed(also);
-    }
   }
 }

@@ -10,28 +10,23 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
 import jdk.net.ExtendedSocketOptions;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The Unix socket by which commands find their node; only for the user that runs the node, and
- * root. Beside it lies an empty file with the ending {@code .lock} that a node holds locked as long
- * as it lives, so that of two nodes one is refused.
+ * root. A node has it locked ({@link LockFile}) as long as it lives, so that of two nodes one is
+ * refused.
  */
 public final class ControlSocket implements Closeable {
   private static final int BACKLOG = 64;
@@ -40,10 +35,10 @@ public final class ControlSocket implements Closeable {
   private static final int LONGEST_PATH = 107;
 
   private final Path path;
-  private final FileChannel lock;
+  private final LockFile lock;
   private final ServerSocketChannel channel;
 
-  private ControlSocket(Path path, FileChannel lock, ServerSocketChannel channel) {
+  private ControlSocket(Path path, LockFile lock, ServerSocketChannel channel) {
     this.path = path;
     this.lock = lock;
     this.channel = channel;
@@ -80,18 +75,17 @@ public final class ControlSocket implements Closeable {
   /** Takes the path for this process; refused while another node has it. */
   static ControlSocket open(Path path) throws IOException {
     checkLength(path);
-    FileChannel lock;
+    Optional<LockFile> taken;
     try {
       Files.createDirectories(
           path.getParent(),
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
       if (isAnswered(path)) {
-        throw taken(path);
+        throw inUse(path);
       }
-      lock =
-          FileChannel.open(
-              path.resolveSibling(path.getFileName() + ".lock"),
-              Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE),
+      taken =
+          LockFile.take(
+              path,
               PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     } catch (FileSystemException e) {
       throw new CommandException(
@@ -100,10 +94,8 @@ public final class ControlSocket implements Closeable {
               .formatted(path, Failure.of(e).text()),
           e);
     }
+    LockFile lock = taken.orElseThrow(() -> inUse(path));
     try {
-      if (tryLock(lock) == null) {
-        throw taken(path);
-      }
       removeStale(path);
       return new ControlSocket(path, lock, bind(path));
     } catch (IOException | RuntimeException e) {
@@ -121,19 +113,11 @@ public final class ControlSocket implements Closeable {
     }
   }
 
-  private static CommandException taken(Path path) {
+  private static CommandException inUse(Path path) {
     return new CommandException(
         ExitCode.FAILED,
         "control socket %s: another node uses it; give this one its own with --socket"
             .formatted(path));
-  }
-
-  private static @Nullable FileLock tryLock(FileChannel lock) throws IOException {
-    try {
-      return lock.tryLock();
-    } catch (OverlappingFileLockException e) {
-      return null; // by this very process
-    }
   }
 
   /** Whether somebody listens at the socket. */

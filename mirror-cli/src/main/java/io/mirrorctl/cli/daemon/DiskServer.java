@@ -13,12 +13,8 @@ import io.mirrorctl.core.env.Env;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +39,7 @@ public final class DiskServer implements Closeable {
   private final NbdServer server;
 
   /** Locked: two servers would forget each other's fences. */
-  private final FileChannel stateLock;
+  private final LockFile stateLock;
 
   private boolean closed;
 
@@ -58,7 +54,7 @@ public final class DiskServer implements Closeable {
   public record Config(
       Path disk, String export, Path state, boolean anonymousWriters, NbdServerConfig nbd) {}
 
-  private DiskServer(Config config, FileDevice disk, NbdServer server, FileChannel stateLock) {
+  private DiskServer(Config config, FileDevice disk, NbdServer server, LockFile stateLock) {
     this.stateLock = stateLock;
     this.config = config;
     this.disk = disk;
@@ -68,13 +64,18 @@ public final class DiskServer implements Closeable {
   /** Serves when this returns. The disk is this server's alone. */
   public static DiskServer start(Config config, Env env) throws IOException {
     FileDevice disk = FileDevice.open(config.disk(), new DeviceAccess.Exclusive());
-    FileChannel lock = null;
+    LockFile lock = null;
     try {
       Path parent = config.state().toAbsolutePath().getParent();
       if (parent != null) {
         Files.createDirectories(parent);
       }
-      lock = lockState(config.state());
+      lock =
+          LockFile.take(config.state())
+              .orElseThrow(() ->
+                  new IOException(
+                      "%s: another disk server uses it; give each its own with --state"
+                          .formatted(config.state())));
       NodeFences fences =
           NodeFences.load(
               config.state(),
@@ -87,35 +88,12 @@ public final class DiskServer implements Closeable {
       return new DiskServer(
           config, disk, NbdServer.start(config.nbd(), exports, Optional.of(fences), env), lock);
     } catch (IOException | RuntimeException | Error e) {
-      ArrayStarter.closeAfter(disk, e);
+      OpenDisks.closeAfter(disk, e);
       if (lock != null) {
         lock.close();
       }
       throw e;
     }
-  }
-
-  private static FileChannel lockState(Path state) throws IOException {
-    FileChannel channel =
-        FileChannel.open(
-            state.resolveSibling(state.getFileName() + ".lock"),
-            StandardOpenOption.CREATE,
-            StandardOpenOption.WRITE);
-    FileLock lock = null;
-    try {
-      lock = channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      // by this very process
-    } finally {
-      if (lock == null) {
-        channel.close();
-      }
-    }
-    if (lock == null) {
-      throw new IOException(
-          "%s: another disk server uses it; give each its own with --state".formatted(state));
-    }
-    return channel;
   }
 
   /**
@@ -129,7 +107,7 @@ public final class DiskServer implements Closeable {
     } catch (IOException e) {
       LOG.log(
           Level.INFO, "{0} cannot be read, so every start counts as one of the host: {1}", BOOT, e);
-      boot = new UUID(env.random().nextLong(), env.random().nextLong()).toString();
+      boot = env.randomUuid().toString();
     }
     String identity =
         Files.readAttributes(disk, "unix:dev,ino,rdev").entrySet().stream()

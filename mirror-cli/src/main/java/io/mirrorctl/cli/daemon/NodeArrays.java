@@ -105,9 +105,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
         throw ArrayException.failed(
             "%s is assembled already; stop it first".formatted(request.array()));
       }
-      NodeArray started = start(request);
-      waiting.remove(request.array());
-      return started;
+      return start(request);
     } finally {
       lock.unlock();
     }
@@ -124,6 +122,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     tellOf(array);
     exports.add(array.name(), array.mirror().device(), "mirrorctl array " + array.name());
     running.put(array.name(), array);
+    waiting.remove(array.name());
     array
         .shared()
         .ifPresent(shared -> {
@@ -168,7 +167,6 @@ final class NodeArrays implements ClusterSeat.Tenant {
           return true;
         }
         NodeArray _ = start(gone.request());
-        waiting.remove(name);
         LOG.log(Level.INFO, "{0}: its disks answer again, it is back in use", name);
         return true;
       } finally {
@@ -211,7 +209,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     try {
       taker.take(device);
     } catch (IOException | RuntimeException | Error e) {
-      ArrayStarter.closeAfter(device, e);
+      OpenDisks.closeAfter(device, e);
       throw e;
     }
   }
@@ -344,8 +342,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
           return false;
         }
         try {
-          start(gone.request());
-          waiting.remove(gone.request().array());
+          NodeArray _ = start(gone.request());
         } catch (IOException | RuntimeException e) {
           LOG.log(
               Level.WARNING,

@@ -19,6 +19,12 @@ import java.util.List;
  */
 public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable {
 
+  /** Opens a disk by its name. */
+  @FunctionalInterface
+  interface Opener {
+    BlockDevice open(String disk) throws IOException;
+  }
+
   /**
    * Opens the disks.
    *
@@ -27,10 +33,14 @@ public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable
    */
   public static OpenDisks open(Disks opener, List<String> disks, DeviceAccess access)
       throws IOException {
+    return open(disks, disk -> opener.open(disk, access));
+  }
+
+  static OpenDisks open(List<String> disks, Opener opener) throws IOException {
     var devices = ImmutableList.<BlockDevice>builder();
     try {
       for (String disk : disks) {
-        devices.add(opener.open(disk, access));
+        devices.add(opener.open(disk));
       }
       return new OpenDisks(devices.build());
     } catch (IOException | RuntimeException e) {
@@ -52,6 +62,15 @@ public record OpenDisks(ImmutableList<BlockDevice> devices) implements Closeable
         throw new CommandException(ExitCode.PROTECTED, e.getMessage(), e);
       }
       throw e;
+    }
+  }
+
+  /** Closes a disk that cannot be used, and keeps why. */
+  static void closeAfter(BlockDevice device, Throwable why) {
+    try {
+      device.close();
+    } catch (IOException also) {
+      why.addSuppressed(also);
     }
   }
 
