@@ -2,9 +2,11 @@ package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdTls;
+import io.mirrorctl.cli.output.Console;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
@@ -60,8 +62,20 @@ final class NbdListenOptions {
     return new NbdTls(mode, tlsCertificates, tlsKey, tlsAuthority);
   }
 
+  /** Says where others can do as they like. */
+  static void warn(List<NbdAddress> addresses, NbdTls tls, Console console) {
+    if (tls.mode() != NbdTls.Mode.REQUIRE) {
+      addresses.stream()
+          .filter(NbdListenOptions::isOpenToOthers)
+          .forEach(address ->
+              console.note(
+                  "NBD at %s can be reached from other hosts, and anybody there can read and write without TLS",
+                  address));
+    }
+  }
+
   /** Whether somebody on another host can connect there. */
-  static boolean isOpenToOthers(NbdAddress address) {
+  private static boolean isOpenToOthers(NbdAddress address) {
     return switch (address) {
       case NbdAddress.Unix _ -> false;
       case NbdAddress.Tcp tcp -> {

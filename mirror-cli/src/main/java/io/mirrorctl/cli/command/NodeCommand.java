@@ -7,7 +7,6 @@ import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.daemon.ScanConfig;
 import io.mirrorctl.cli.nbd.NbdAddress;
-import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.env.Env;
@@ -90,13 +89,7 @@ final class NodeCommand extends DiskSubcommand {
   ExitCode run(Console console) throws IOException, InterruptedException {
     NodeConfig config =
         this.config.isPresent() ? config(this.config.get()) : config(ScanConfig.NONE);
-    config.nbd().stream()
-        .filter(address ->
-            config.tls().mode() != NbdTls.Mode.REQUIRE && NbdListenOptions.isOpenToOthers(address))
-        .forEach(address ->
-            console.note(
-                "NBD at %s can be reached from other hosts, and anybody there can read and write without TLS",
-                address));
+    NbdListenOptions.warn(config.nbd(), config.tls(), console);
     var life = new NodeLife(console);
     Runtime.getRuntime().addShutdownHook(new Thread(life::end, "mirror-shutdown"));
     Node node = life.start(unwanted -> Node.start(config, Env.system(), unwanted));

@@ -4,6 +4,7 @@ import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.Failure;
+import java.io.Closeable;
 import java.io.IOException;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -77,9 +78,14 @@ final class NodeLife {
       }
       return;
     }
+    end(started, console);
+  }
+
+  /** Closes what this process serves, and ends the process: by a shutdown hook. */
+  static void end(Closeable served, Console console) {
     int status = 0;
     try {
-      started.close();
+      served.close();
     } catch (IOException | RuntimeException | Error e) {
       console.fail(Failure.of(e));
       status = 1;

@@ -3,11 +3,9 @@ package io.mirrorctl.cli.command;
 import io.mirrorctl.cli.daemon.DiskServer;
 import io.mirrorctl.cli.nbd.NbdAddress;
 import io.mirrorctl.cli.nbd.NbdServerConfig;
-import io.mirrorctl.cli.nbd.NbdTls;
 import io.mirrorctl.cli.nbd.NbdUri;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
-import io.mirrorctl.cli.output.Failure;
 import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -65,16 +63,10 @@ final class ServeDiskCommand extends Subcommand {
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     DiskServer.Config config = config();
-    if (config.nbd().tls().mode() != NbdTls.Mode.REQUIRE) {
-      config.nbd().addresses().stream()
-          .filter(NbdListenOptions::isOpenToOthers)
-          .forEach(address ->
-              console.note(
-                  "NBD at %s can be reached from other hosts, and anybody there can use the disk without TLS",
-                  address));
-    }
+    NbdListenOptions.warn(config.nbd().addresses(), config.nbd().tls(), console);
     DiskServer server = DiskServer.start(config, Env.system());
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> end(server, console), "mirror-shutdown"));
+    Runtime.getRuntime()
+        .addShutdownHook(new Thread(() -> NodeLife.end(server, console), "mirror-shutdown"));
     if (!server.isDirect()) {
       console.note(
           "%s is on a file system without direct I/O, so a crash of this host loses what was not flushed",
@@ -84,17 +76,6 @@ final class ServeDiskCommand extends Subcommand {
     console.out().flush();
     new CountDownLatch(1).await(); // a signal ends the process
     return ExitCode.DONE;
-  }
-
-  private static void end(DiskServer server, Console console) {
-    int status = 0;
-    try {
-      server.close();
-    } catch (IOException | RuntimeException | Error e) {
-      console.fail(Failure.of(e));
-      status = 1;
-    }
-    Runtime.getRuntime().halt(status); // else the status would be the signal's
   }
 
   private DiskServer.Config config() {

@@ -17,7 +17,7 @@ import java.util.List;
 final class DemoCluster implements AutoCloseable {
   static final Duration SESSION = Duration.ofSeconds(5);
   private static final Duration TICK = Duration.ofSeconds(1);
-  private static final String NAME = "demo";
+  static final String NAME = "demo";
 
   private final Path scratch;
   private final Path logs;

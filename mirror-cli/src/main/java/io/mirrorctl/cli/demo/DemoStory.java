@@ -24,7 +24,6 @@ import java.util.concurrent.atomic.AtomicLong;
 final class DemoStory {
   static final List<String> NODES = List.of("n1", "n2");
   private static final String ARRAY = "demo";
-  private static final String CLUSTER = "demo";
   private static final long MIB = 1 << 20;
   private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
   private static final long LONGEST_TAKEOVER_MILLIS = 60_000;
@@ -98,7 +97,7 @@ final class DemoStory {
 
   private void createDisks() throws IOException {
     long arrayBytes = 2 * Math.ceilDiv(input.bytes(), MIB) * MIB; // half of it stays untouched
-    disks.create(ARRAY, CLUSTER, arrayBytes, env);
+    disks.create(ARRAY, DemoCluster.NAME, arrayBytes, env);
     step(
         "Two files play the disks that both nodes reach: %s and %s. A mirror of %s is made of them.",
         disks.files().getFirst(), disks.files().getLast(), ByteSize.text(arrayBytes));

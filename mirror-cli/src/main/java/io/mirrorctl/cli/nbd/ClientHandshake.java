@@ -48,18 +48,10 @@ final class ClientHandshake {
   /**
    * Negotiates on a fresh connection.
    *
+   * @param node who we are, as a node of a cluster
+   * @param owed whom the server has to refuse before it lets such a node have the export
    * @throws ProtocolViolation if the server does not keep to the protocol
    * @throws DeviceException if it refuses, or does not answer before the deadline
-   */
-  static ServerExport negotiate(
-      ClientSocket socket, NbdUri uri, NbdClientTls tls, Deadline deadline) throws IOException {
-    return negotiate(socket, uri, tls, Optional.empty(), new OwedFences(), deadline);
-  }
-
-  /**
-   * The same as a node of a cluster.
-   *
-   * @param owed whom the server has to refuse before it lets us have the export
    */
   static ServerExport negotiate(
       ClientSocket socket,

@@ -161,17 +161,7 @@ final class Negotiation {
           allocationOf = Optional.empty();
           metaContext(true, data, replies);
         }
-        case Nbd.OPT_IDENTIFY, Nbd.OPT_FENCE -> {
-          if (server.fences().isEmpty()) {
-            replies.error(Nbd.REP_ERR_UNSUP, "this is no disk server");
-          } else if (option == Nbd.OPT_IDENTIFY) {
-            NodeIdentity who = data.identity();
-            data.end();
-            identify(who, server.fences().get(), replies);
-          } else {
-            fence(data.identities(), server.fences().get(), replies);
-          }
-        }
+        case Nbd.OPT_IDENTIFY, Nbd.OPT_FENCE -> ofNodes(option, data, replies);
         default -> replies.error(Nbd.REP_ERR_UNSUP, "option %d is not known".formatted(option));
       }
       return answer(replies);
@@ -330,15 +320,23 @@ final class Negotiation {
     replies.ack();
   }
 
-  private void identify(NodeIdentity who, NodeFences fences, OptionReplies replies)
+  private void ofNodes(int option, OptionData data, OptionReplies replies)
       throws InterruptedException, Malformed {
-    if (client.isPresent() && !client.get().equals(who)) {
-      throw new Malformed("%s, and %s before".formatted(who, client.get()));
+    if (server.fences().isEmpty()) {
+      replies.error(Nbd.REP_ERR_UNSUP, "this is no disk server");
+      return;
     }
+    NodeFences fences = server.fences().get();
     try {
-      fences.identify(who);
-      client = Optional.of(who);
-      replies.storage(fences.storage()).ack();
+      if (option == Nbd.OPT_IDENTIFY) {
+        NodeIdentity who = data.identity();
+        data.end();
+        identify(who, fences);
+        replies.storage(fences.storage()).ack();
+      } else {
+        fence(data.identities(), fences);
+        replies.ack();
+      }
     } catch (NodeFences.RefusedException e) {
       replies.error(Nbd.REP_ERR_POLICY, e.getMessage());
     } catch (IOException e) {
@@ -346,19 +344,21 @@ final class Negotiation {
     }
   }
 
-  private void fence(List<NodeIdentity> victims, NodeFences fences, OptionReplies replies)
-      throws InterruptedException, Malformed {
+  private void identify(NodeIdentity who, NodeFences fences)
+      throws NodeFences.RefusedException, IOException, InterruptedException, Malformed {
+    if (client.isPresent() && !client.get().equals(who)) {
+      throw new Malformed("%s, and %s before".formatted(who, client.get()));
+    }
+    fences.identify(who);
+    client = Optional.of(who);
+  }
+
+  private void fence(List<NodeIdentity> victims, NodeFences fences)
+      throws NodeFences.RefusedException, IOException, InterruptedException, Malformed {
     if (client.isEmpty()) {
       throw new Malformed("a fence of somebody who has not said who it is");
     }
-    try {
-      fences.fence(client.get(), victims);
-      replies.ack();
-    } catch (NodeFences.RefusedException e) {
-      replies.error(Nbd.REP_ERR_POLICY, e.getMessage());
-    } catch (IOException e) {
-      replies.error(Nbd.REP_ERR_PLATFORM, e.getMessage());
-    }
+    fences.fence(client.get(), victims);
   }
 
   /** What a client sent, fit for a log. */

@@ -33,16 +33,6 @@ record ServerExport(
   /** The largest minimum the protocol allows. */
   private static final int LARGEST_MINIMUM = 64 << 10;
 
-  /** Of a server that does not know its clients. */
-  ServerExport(
-      long sizeBytes,
-      int flags,
-      BlockSizes blockSizes,
-      boolean structuredReplies,
-      OptionalInt allocationContext) {
-    this(sizeBytes, flags, blockSizes, structuredReplies, allocationContext, Optional.empty());
-  }
-
   /** What applies where the server does not state block sizes. */
   static final BlockSizes DEFAULT_SIZES =
       new BlockSizes(SectorRange.SECTOR_BYTES, 4096, Nbd.DEFAULT_MAX_PAYLOAD);

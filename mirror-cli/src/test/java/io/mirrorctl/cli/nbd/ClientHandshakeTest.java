@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -47,7 +48,8 @@ class ClientHandshakeTest {
     Deadline deadline = Deadline.in(Duration.ofSeconds(20), Ticker.systemTicker());
     ClientSocket socket = ClientSocket.connect(uri.address(), deadline);
     try {
-      return ClientHandshake.negotiate(socket, uri, NbdClientTls.DEFAULT, deadline);
+      return ClientHandshake.negotiate(
+          socket, uri, NbdClientTls.DEFAULT, Optional.empty(), new OwedFences(), deadline);
     } finally {
       socket.abort();
     }
@@ -116,7 +118,12 @@ class ClientHandshakeTest {
     assertThat(negotiate(complete()))
         .isEqualTo(
             new ServerExport(
-                SIZE, FLAGS, new BlockSizes(4096, 65_536, 8 << 20), true, OptionalInt.of(9)));
+                SIZE,
+                FLAGS,
+                new BlockSizes(4096, 65_536, 8 << 20),
+                true,
+                OptionalInt.of(9),
+                Optional.empty()));
   }
 
   @Test
@@ -137,7 +144,8 @@ class ClientHandshakeTest {
                 Nbd.FLAG_HAS_FLAGS | Nbd.FLAG_SEND_FLUSH,
                 ServerExport.DEFAULT_SIZES,
                 false,
-                OptionalInt.empty()));
+                OptionalInt.empty(),
+                Optional.empty()));
     assertThatExceptionOfType(IOException.class).isThrownBy(() -> negotiate(recording));
   }
 

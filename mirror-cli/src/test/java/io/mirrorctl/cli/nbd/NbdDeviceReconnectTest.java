@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.Callable;
@@ -359,35 +360,31 @@ class NbdDeviceReconnectTest extends FakeServerSetup {
       Nbd.FLAG_SEND_FAST_ZERO,
       Nbd.FLAG_CAN_MULTI_CONN
     };
-    var before =
-        new ServerExport(SIZE, flags, new BlockSizes(512, 4096, 1 << 20), true, OptionalInt.of(1));
+    BlockSizes usual = new BlockSizes(512, 4096, 1 << 20);
+    ServerExport before = export(flags, usual, true);
     assertThat(before.whyNot(before)).isEmpty();
     for (int flag : without) {
-      var now =
-          new ServerExport(
-              SIZE, flags & ~flag, before.blockSizes(), true, before.allocationContext());
+      ServerExport now = export(flags & ~flag, usual, true);
       assertThat(before.whyNot(now)).isPresent();
       assertThat(now.whyNot(before)).isEmpty();
     }
-    assertThat(
-            before.whyNot(
-                new ServerExport(
-                    SIZE,
-                    flags | Nbd.FLAG_READ_ONLY,
-                    before.blockSizes(),
-                    true,
-                    before.allocationContext())))
+    assertThat(before.whyNot(export(flags | Nbd.FLAG_READ_ONLY, usual, true)))
         .hasValueSatisfying(why -> assertThat(why).contains("read-only"));
     for (BlockSizes sizes :
         List.of(new BlockSizes(4096, 4096, 1 << 20), new BlockSizes(512, 4096, 1 << 19))) {
-      assertThat(
-              before.whyNot(new ServerExport(SIZE, flags, sizes, true, before.allocationContext())))
+      assertThat(before.whyNot(export(flags, sizes, true)))
           .hasValueSatisfying(why -> assertThat(why).contains("requests of"));
     }
-    assertThat(
-            before.whyNot(
-                new ServerExport(SIZE, flags, before.blockSizes(), false, OptionalInt.empty())))
+    assertThat(before.whyNot(export(flags, usual, false)))
         .hasValueSatisfying(why -> assertThat(why).contains("base:allocation"));
+  }
+
+  /**
+   * @param chunks whether replies come in chunks, and extents can be asked for
+   */
+  private static ServerExport export(int flags, BlockSizes sizes, boolean chunks) {
+    OptionalInt context = chunks ? OptionalInt.of(1) : OptionalInt.empty();
+    return new ServerExport(SIZE, flags, sizes, chunks, context, Optional.empty());
   }
 
   @Test

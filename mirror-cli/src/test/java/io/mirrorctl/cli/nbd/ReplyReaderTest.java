@@ -18,6 +18,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
@@ -83,7 +84,8 @@ class ReplyReaderTest {
         FakeServer.ALL_FLAGS,
         ServerExport.DEFAULT_SIZES,
         chunks,
-        chunks ? OptionalInt.of(CONTEXT) : OptionalInt.empty());
+        chunks ? OptionalInt.of(CONTEXT) : OptionalInt.empty(),
+        Optional.empty());
   }
 
   /** Reads a stream in pieces, the way a connection does. */
