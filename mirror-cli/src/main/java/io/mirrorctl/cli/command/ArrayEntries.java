@@ -31,6 +31,20 @@ final class ArrayEntries {
     return arrays;
   }
 
+  /** Refuses arrays whose disks were to be found where there is nowhere to look. */
+  void checkNoneIsSearched() throws CommandException {
+    for (WantedArray array : arrays) {
+      if (array.uuid().isPresent()) {
+        throw NodeFile.wrong(
+            file,
+            lines.get(array.name()),
+            ARRAYS,
+            "%s is named by its uuid, but nothing says where to look; add disks: [PATH, ...]"
+                .formatted(array.name()));
+      }
+    }
+  }
+
   /** Reads the value of {@code arrays}. */
   void read(ConfigValue value) throws CommandException {
     if (!(value instanceof ConfigValue.Items items)) {

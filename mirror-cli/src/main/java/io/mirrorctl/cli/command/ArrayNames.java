@@ -1,9 +1,6 @@
 package io.mirrorctl.cli.command;
 
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -14,7 +11,6 @@ final class ArrayNames {
 
   private static final int MOST_CLUSTER_BYTES = 63;
   private static final Pattern ALLOWED = Pattern.compile("[A-Za-z0-9_][A-Za-z0-9_.+-]*");
-  private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
 
   private ArrayNames() {}
 
@@ -44,14 +40,5 @@ final class ArrayNames {
     String full = prefix + ":" + name;
     boolean fits = !prefix.isEmpty() && full.getBytes(StandardCharsets.UTF_8).length <= MOST_BYTES;
     return fits ? full : name;
-  }
-
-  /** The name of this host; empty if it has none. */
-  static String host() {
-    try {
-      return Files.readString(HOST_NAME, StandardCharsets.UTF_8).strip();
-    } catch (IOException e) {
-      return "";
-    }
   }
 }

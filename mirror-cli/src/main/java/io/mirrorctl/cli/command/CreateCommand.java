@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.command;
 
+import io.mirrorctl.cli.daemon.HostName;
 import io.mirrorctl.cli.daemon.OpenDisks;
 import io.mirrorctl.cli.output.ByteSize;
 import io.mirrorctl.cli.output.Console;
@@ -204,8 +205,7 @@ final class CreateCommand extends DiskSubcommand {
   }
 
   private String setName(BitmapKind kind) {
-    return ArrayNames.inSuperblock(
-        kind == BitmapKind.CLUSTERED ? cluster : ArrayNames.host(), name);
+    return ArrayNames.inSuperblock(kind == BitmapKind.CLUSTERED ? cluster : HostName.ours(), name);
   }
 
   /**

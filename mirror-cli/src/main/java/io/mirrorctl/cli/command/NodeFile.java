@@ -64,6 +64,9 @@ record NodeFile(Path file, ImmutableList<Setting> settings, ScanConfig scan) {
         default -> settings.add(setting(file, option(file, key, value, node), key, value));
       }
     }
+    if (disks.isEmpty()) {
+      arrays.checkNoneIsSearched();
+    }
     return new NodeFile(file, settings.build(), new ScanConfig(disks, arrays.all()));
   }
 
@@ -173,7 +176,12 @@ record NodeFile(Path file, ImmutableList<Setting> settings, ScanConfig scan) {
 
   /** What is wrong with a value. */
   static CommandException wrong(Path file, ConfigValue value, String key, String what) {
+    return wrong(file, value.line(), key, what);
+  }
+
+  /** What is wrong in a line. */
+  static CommandException wrong(Path file, int line, String key, String what) {
     return new CommandException(
-        ExitCode.USAGE, "%s line %d: %s: %s".formatted(file, value.line(), key, what));
+        ExitCode.USAGE, "%s line %d: %s: %s".formatted(file, line, key, what));
   }
 }

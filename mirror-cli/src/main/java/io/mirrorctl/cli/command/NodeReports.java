@@ -4,6 +4,7 @@ import io.mirrorctl.cli.cluster.ClusterMembers;
 import io.mirrorctl.cli.daemon.ArrayDetail;
 import io.mirrorctl.cli.daemon.ArraySummary;
 import io.mirrorctl.cli.daemon.NodeRequest;
+import io.mirrorctl.cli.daemon.ScanResult;
 import io.mirrorctl.cli.daemon.ScrubResult;
 import io.mirrorctl.cli.daemon.SyncState;
 import io.mirrorctl.cli.output.ByteProgress;
@@ -214,6 +215,11 @@ final class NodeReports {
       report.line("no arrays");
     }
     for (ArraySummary array : arrays) {
+      if (array.raidDisks() == 0) {
+        report.line(
+            "%1$s : %2$s, see mirrorctl detail %1$s".formatted(array.name(), array.state()));
+        continue;
+      }
       report.line(
           "%s : %s%s raid1 %s [%d/%d] [%s]%s%s"
               .formatted(
@@ -228,6 +234,36 @@ final class NodeReports {
                   array.sync().map(sync -> "  " + sync(sync)).orElse("")));
     }
     return report.build();
+  }
+
+  /** What a scan came to. */
+  static Report scan(ScanResult result) {
+    Report.Builder report =
+        Report.builder()
+            .data("disks", result.disks())
+            .items("arrays", result.arrays().stream().map(NodeReports::scanned).toList())
+            .data("unreadable", result.unreadable());
+    if (result.arrays().isEmpty()) {
+      report.line("no arrays on the %d disks that were looked at".formatted(result.disks()));
+    }
+    return report.build();
+  }
+
+  private static Report scanned(ScanResult.Entry array) {
+    String text =
+        switch (array.outcome()) {
+          case ASSEMBLED -> "assembled";
+          case RUNNING -> "in use already";
+          case FAILED -> "left out: " + array.reason().orElse("");
+          case FOREIGN -> "not for this node: " + array.reason().orElse("");
+        };
+    return Report.builder()
+        .data("name", array.name())
+        .data("uuid", array.uuid().orElse(null))
+        .data("outcome", array.outcome().name().toLowerCase(Locale.ROOT))
+        .data("reason", array.reason().orElse(null))
+        .line("%s: %s".formatted(array.name(), text))
+        .build();
   }
 
   private static Report summary(ArraySummary array) {

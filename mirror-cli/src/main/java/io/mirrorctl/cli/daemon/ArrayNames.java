@@ -9,6 +9,11 @@ public final class ArrayNames {
 
   private ArrayNames() {}
 
+  /** Whether this can be one. */
+  static boolean isOne(String name) {
+    return NAME.matcher(name).matches();
+  }
+
   /**
    * Returns the name.
    *

@@ -11,7 +11,8 @@ import java.util.Optional;
  * An array in one line.
  *
  * @param state as in {@link ArrayDetail}, or halted while its node is out of its cluster, or
- *     path-lost while its node does not reach its disks
+ *     path-lost while its node does not reach its disks, or waiting if it is configured and was not
+ *     in use yet
  * @param inSync roles with a member that holds all data
  * @param slots of the bitmap that somebody has
  * @param map a letter for each role: U if it has one, else _
@@ -45,6 +46,11 @@ public record ArraySummary(
         map.toString(),
         slots,
         SyncState.of(status, array.mirror().sync()));
+  }
+
+  /** An array that the node is to have, and of which it knows no more. */
+  static ArraySummary waiting(String name) {
+    return new ArraySummary(name, "waiting", false, 0, 0, 0, "", List.of(), Optional.empty());
   }
 
   /** The array while it is not in use, as halted or path-lost. */

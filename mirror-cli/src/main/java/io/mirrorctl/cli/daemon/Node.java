@@ -32,6 +32,7 @@ public final class Node implements Closeable {
   private final Optional<ClusterSeat> seat;
   private final NbdExports exports;
   private final NodeArrays arrays;
+  private final Scans scans;
   private final ControlServer control;
   private @Nullable NbdServer nbd;
   private boolean closed;
@@ -46,11 +47,20 @@ public final class Node implements Closeable {
     this.socket = socket;
     this.seat = seat;
     this.exports = new NbdExports();
-    var starter = new ArrayStarter(config.name(), new Disks(config.diskTls()), seat, env);
+    var disks = new Disks(config.diskTls());
+    var starter = new ArrayStarter(config.name(), disks, seat, env);
     this.arrays = new NodeArrays(exports, starter, events, env);
+    this.scans =
+        new Scans(
+            config.name(),
+            config.scan(),
+            new DiskSearch(config.scan().disks(), disks, env),
+            new ArrayChoice.Looker(seat.map(ClusterSeat::cluster), HostName.ours()),
+            arrays,
+            env);
+    var slots = new SlotNames(config.name(), seat);
     this.control =
-        new ControlServer(
-            socket, new NodeService(new SlotNames(config.name(), seat), arrays, events, env), env);
+        new ControlServer(socket, new NodeService(slots, arrays, scans, events, env), env);
   }
 
   /** Starts a node; it serves when this returns. */
@@ -112,6 +122,10 @@ public final class Node implements Closeable {
         throw new InterruptedIOException("node %s was told to stop".formatted(name()));
       }
       arrays.assemble(array);
+    }
+    scans.begin(unwanted);
+    if (unwanted.getAsBoolean()) {
+      throw new InterruptedIOException("node %s was told to stop".formatted(name()));
     }
     if (!config.nbd().isEmpty()) {
       NbdServerConfig server =

@@ -78,6 +78,16 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return waiting.values().stream().map(Waiting::last).toList();
   }
 
+  /** Whether no more arrays are assembled. */
+  boolean hasEnded() {
+    lock.lock();
+    try {
+      return ended;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   NodeArray find(String name) throws ArrayException {
     NodeArray array = running.get(name);
     if (array == null) {

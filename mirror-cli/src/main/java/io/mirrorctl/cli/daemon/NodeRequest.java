@@ -17,6 +17,7 @@ import java.util.OptionalLong;
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "do")
 @JsonSubTypes({
   @JsonSubTypes.Type(value = NodeRequest.Assemble.class, name = "assemble"),
+  @JsonSubTypes.Type(value = NodeRequest.Scan.class, name = "scan"),
   @JsonSubTypes.Type(value = NodeRequest.Stop.class, name = "stop"),
   @JsonSubTypes.Type(value = NodeRequest.Detail.class, name = "detail"),
   @JsonSubTypes.Type(value = NodeRequest.Status.class, name = "status"),
@@ -54,6 +55,9 @@ public sealed interface NodeRequest {
       disks.forEach(NodeRequest::checkDisk);
     }
   }
+
+  /** Assembles what is configured, or what is there; answered with a {@link ScanResult}. */
+  record Scan() implements NodeRequest {}
 
   /** Stops an array; answered when its disks are closed. */
   record Stop(String array) implements NodeRequest {

@@ -15,6 +15,7 @@ import io.mirrorctl.core.resync.SyncThread;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -34,13 +35,15 @@ final class NodeService {
 
   private final SlotNames slots;
   private final NodeArrays arrays;
+  private final Scans scans;
   private final EventFeed events;
   private final Insight insight;
   private final Env env;
 
-  NodeService(SlotNames slots, NodeArrays arrays, EventFeed events, Env env) {
+  NodeService(SlotNames slots, NodeArrays arrays, Scans scans, EventFeed events, Env env) {
     this.slots = slots;
     this.arrays = arrays;
+    this.scans = scans;
     this.events = events;
     this.insight = new Insight(slots, arrays, env);
     this.env = env;
@@ -58,8 +61,11 @@ final class NodeService {
   Object serve(NodeRequest request, Listener listener) throws IOException, InterruptedException {
     return switch (request) {
       case NodeRequest.Assemble r -> detail(arrays.assemble(r));
+      case NodeRequest.Scan _ -> scans.scan();
       case NodeRequest.Stop r -> {
-        arrays.stop(r.array());
+        if (!scans.forget(r.array())) {
+          arrays.stop(r.array());
+        }
         yield List.of();
       }
       case NodeRequest.Detail r -> detail(r.array());
@@ -83,6 +89,12 @@ final class NodeService {
   }
 
   private ArrayDetail detail(String array) throws IOException {
+    Optional<String> missing = scans.reason(array);
+    if (missing.isPresent()) {
+      throw ArrayException.failed(
+          "%s is not in use yet, which is tried again until stop %s: %s"
+              .formatted(array, array, missing.get()));
+    }
     return detail(arrays.find(array));
   }
 
@@ -91,9 +103,11 @@ final class NodeService {
   }
 
   private List<ArraySummary> status() {
-    return Stream.concat(
+    return Stream.of(
             arrays.all().stream().map(array -> ArraySummary.of(array, slots.of(array))),
-            arrays.halted().stream())
+            arrays.halted().stream(),
+            scans.missing().stream())
+        .flatMap(all -> all)
         .sorted(Comparator.comparing(ArraySummary::name))
         .toList();
   }

@@ -3,6 +3,7 @@ package io.mirrorctl.cli.command;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.common.base.Splitter;
+import io.mirrorctl.cli.daemon.HostName;
 import io.mirrorctl.core.LocalMirror;
 import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.block.FileDevice;
@@ -43,7 +44,7 @@ class CreateCommandTest {
     assertThat(run.out()).startsWith("created array vol0\n").contains(first.toString());
     JsonNode member = Cli.run("examine", "--json", second).json();
     assertThat(member.get("set_name").asString())
-        .isEqualTo(ArrayNames.inSuperblock(ArrayNames.host(), "vol0"));
+        .isEqualTo(ArrayNames.inSuperblock(HostName.ours(), "vol0"));
     assertThat(member.get("feature_map").asInt()).isEqualTo(1);
     assertThat(member.get("role").asString()).isEqualTo("Active device 1");
     assertThat(member.get("state").asString()).isEqualTo("active");
