@@ -15,7 +15,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -91,11 +90,9 @@ final class NodeCommand extends DiskSubcommand {
         this.config.isPresent() ? config(this.config.get()) : config(ScanConfig.NONE);
     NbdListenOptions.warn(config.nbd(), config.tls(), console);
     var life = new NodeLife(console);
-    Runtime.getRuntime().addShutdownHook(new Thread(life::end, "mirror-shutdown"));
+    NodeLife.onEnd(life::end);
     Node node = life.start(unwanted -> Node.start(config, Env.system(), unwanted));
-    console.out().println(node.readyLine());
-    console.out().flush();
-    new CountDownLatch(1).await(); // a signal ends the process
+    NodeLife.serve(node.readyLine(), console);
     return ExitCode.DONE;
   }
 

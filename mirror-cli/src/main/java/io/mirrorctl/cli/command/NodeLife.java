@@ -1,6 +1,7 @@
 package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.daemon.Node;
+import io.mirrorctl.cli.daemon.ServiceNotice;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.cli.output.Failure;
@@ -79,6 +80,26 @@ final class NodeLife {
       return;
     }
     end(started, console);
+  }
+
+  /** Has this done when the process is to end, after its service manager was told. */
+  static void onEnd(Runnable end) {
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  ServiceNotice.ofEnvironment().stopping();
+                  end.run();
+                },
+                "mirror-shutdown"));
+  }
+
+  /** Says that this process serves, and lets it, until a signal ends it. */
+  static void serve(String readyLine, Console console) throws InterruptedException {
+    console.out().println(readyLine);
+    console.out().flush();
+    ServiceNotice.ofEnvironment().ready(readyLine);
+    new CountDownLatch(1).await();
   }
 
   /** Closes what this process serves, and ends the process: by a shutdown hook. */

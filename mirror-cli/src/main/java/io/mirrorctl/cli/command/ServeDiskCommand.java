@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -65,16 +64,13 @@ final class ServeDiskCommand extends Subcommand {
     DiskServer.Config config = config();
     NbdListenOptions.warn(config.nbd().addresses(), config.nbd().tls(), console);
     DiskServer server = DiskServer.start(config, Env.system());
-    Runtime.getRuntime()
-        .addShutdownHook(new Thread(() -> NodeLife.end(server, console), "mirror-shutdown"));
+    NodeLife.onEnd(() -> NodeLife.end(server, console));
     if (!server.isDirect()) {
       console.note(
           "%s is on a file system without direct I/O, so a crash of this host loses what was not flushed",
           config.disk());
     }
-    console.out().println(server.readyLine());
-    console.out().flush();
-    new CountDownLatch(1).await(); // a signal ends the process
+    NodeLife.serve(server.readyLine(), console);
     return ExitCode.DONE;
   }
 
