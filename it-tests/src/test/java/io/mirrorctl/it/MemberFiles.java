@@ -1,5 +1,7 @@
 package io.mirrorctl.it;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.mirrorctl.core.array.ArrayCreation;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
@@ -75,10 +77,19 @@ final class MemberFiles {
     }
   }
 
+  /** Bits that are set, over all slots. */
   static long dirtyChunks(Path file) throws IOException {
     try (BlockDevice device = FileDevice.open(file, new DeviceAccess.ReadOnly())) {
-      return MemberMetadata.read(device).readSlot(device, 0).dirtyChunks();
+      return MemberAudit.of(List.of(device)).dirtyChunks(0);
     }
+  }
+
+  /** No slot of any member has a bit set, and their data areas are equal. */
+  static void assertEqualAndClean(List<Path> files) throws IOException {
+    for (Path file : files) {
+      assertThat(dirtyChunks(file)).as("bits set on %s", file).isZero();
+    }
+    mirrorctl("compare", files.get(0), files.get(1)).run();
   }
 
   /** Changes some bytes of the data area, behind everybody's back. */
