@@ -1,16 +1,15 @@
 package io.mirrorctl.it;
 
-import static io.mirrorctl.it.MemberFiles.mirrorctl;
+import static io.mirrorctl.it.ClusterNodes.awaitInSync;
+import static io.mirrorctl.it.ClusterNodes.connect;
+import static io.mirrorctl.it.ClusterNodes.detail;
+import static io.mirrorctl.it.ClusterNodes.slots;
+import static io.mirrorctl.it.ClusterNodes.soon;
+import static io.mirrorctl.it.ClusterNodes.states;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.mirrorctl.cli.daemon.ArrayDetail;
-import io.mirrorctl.cli.daemon.NodeClient;
-import io.mirrorctl.cli.daemon.NodeRequest;
-import io.mirrorctl.cli.nbd.NbdClientConfig;
 import io.mirrorctl.cli.nbd.NbdDevice;
-import io.mirrorctl.cli.nbd.NbdUri;
-import io.mirrorctl.core.env.Env;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,9 +17,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
-import java.util.concurrent.Callable;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,21 +27,21 @@ class PathLossIT {
   private static final long DISK_BYTES = 32 << 20;
   private static final long PART = 4 << 20;
   private static final long ENOUGH = 100;
-  private static final Duration PATIENCE = Duration.ofSeconds(150);
 
   @TempDir Path directory;
-  private final List<NodeProcess> nodes = new ArrayList<>();
   private final List<Background> ways = new ArrayList<>();
+  private ClusterNodes nodes;
   private List<Path> disks;
 
   @BeforeEach
   void create() {
+    nodes = new ClusterNodes(directory, Duration.ofSeconds(10));
     disks = MemberFiles.createShared(DISK_BYTES, directory.resolve("a"), directory.resolve("b"));
   }
 
   @AfterEach
   void stop() {
-    nodes.reversed().forEach(NodeProcess::close);
+    nodes.close();
     ways.forEach(Background::kill);
   }
 
@@ -65,60 +61,14 @@ class PathLossIT {
   }
 
   private NodeProcess node(String name, Object... more) {
-    List<Object> arguments = new ArrayList<>(List.of("--cluster", "c", "--name", name));
-    if (nodes.isEmpty()) {
-      arguments.addAll(
-          List.of("--embedded-zookeeper", directory.resolve("zk"), "--session-timeout", "10s"));
-    } else {
-      arguments.addAll(List.of("--zookeeper", nodes.getFirst().ready().fields().get("zookeeper")));
-    }
-    arguments.addAll(List.of("--socket", directory.resolve(name + ".sock")));
-    arguments.addAll(List.of("--nbd", "unix:" + directory.resolve(name + ".nbd")));
+    var arguments = new ArrayList<Object>(List.of(more));
     arguments.addAll(
         List.of("--assemble", "m=%s,nbd+unix:///?socket=%s".formatted(disks.get(0), socket(name))));
-    arguments.addAll(List.of(more));
-    NodeProcess node = NodeProcess.start(directory.resolve(name + ".log"), arguments.toArray());
-    nodes.add(node);
-    return node;
-  }
-
-  private static NbdDevice connect(NodeProcess node) throws IOException {
-    return NbdDevice.connect(
-        NbdUri.parse(node.ready().uri("m")),
-        NbdClientConfig.DEFAULT
-            .withRetryLimit(Duration.ZERO)
-            .withTimeouts(Duration.ofSeconds(10), PATIENCE), // longer than a disk is waited for
-        Env.system());
-  }
-
-  private static ArrayDetail detail(NodeProcess node) throws IOException, InterruptedException {
-    return new NodeClient(node.ready().socket())
-        .ask(new NodeRequest.Detail("m"), ArrayDetail.class);
-  }
-
-  private static List<String> states(NodeProcess node) throws IOException, InterruptedException {
-    return detail(node).members().stream().map(ArrayDetail.Member::state).toList();
-  }
-
-  private static List<String> slots(NodeProcess node) throws IOException, InterruptedException {
-    return detail(node).slots().stream().map(slot -> slot.node() + " " + slot.state()).toList();
-  }
-
-  private static void soon(String what, Callable<Boolean> condition) {
-    Awaitility.await(what).ignoreExceptions().atMost(PATIENCE).until(condition);
-  }
-
-  private static void awaitInSync(NodeProcess node) throws IOException, InterruptedException {
-    new NodeClient(node.ready().socket())
-        .ask(
-            new NodeRequest.Wait("m", NodeRequest.Wait.Until.IN_SYNC, OptionalLong.of(60_000)),
-            ArrayDetail.class);
+    return nodes.start(name, arguments.toArray());
   }
 
   private void endCleanly() {
-    for (NodeProcess node : nodes.reversed()) {
-      assertThat(node.terminate()).as(node.log()).isZero();
-    }
+    nodes.endCleanly();
     ways.forEach(Background::kill);
   }
 
@@ -161,10 +111,7 @@ class PathLossIT {
     assertThat(second.log()).contains("path-lost").doesNotContain("halted");
     awaitInSync(first);
     endCleanly();
-    mirrorctl("compare", disks.get(0), disks.get(1)).run();
-    for (Path disk : disks) {
-      assertThat(MemberFiles.dirtyChunks(disk)).isZero();
-    }
+    MemberFiles.assertEqualAndClean(disks);
   }
 
   @Test

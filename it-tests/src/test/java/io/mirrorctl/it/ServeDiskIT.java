@@ -1,36 +1,34 @@
 package io.mirrorctl.it;
 
+import static io.mirrorctl.it.ClusterNodes.awaitInSync;
+import static io.mirrorctl.it.ClusterNodes.connect;
+import static io.mirrorctl.it.ClusterNodes.members;
+import static io.mirrorctl.it.ClusterNodes.slots;
+import static io.mirrorctl.it.ClusterNodes.soon;
+import static io.mirrorctl.it.ClusterNodes.states;
 import static io.mirrorctl.it.MemberFiles.mirrorctl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIOException;
 
-import io.mirrorctl.cli.cluster.ClusterMembers;
-import io.mirrorctl.cli.daemon.ArrayDetail;
-import io.mirrorctl.cli.daemon.NodeClient;
-import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.nbd.NbdClientConfig;
 import io.mirrorctl.cli.nbd.NbdDevice;
 import io.mirrorctl.cli.nbd.NbdUri;
 import io.mirrorctl.cli.nbd.NodeIdentity;
 import io.mirrorctl.core.env.Env;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.UUID;
-import java.util.concurrent.Callable;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Nodes that share an array of disks on disk servers: dead ones are refused there. */
 class ServeDiskIT {
   private static final long DISK_BYTES = 32 << 20;
-  private static final String SESSION = "5s";
   private static final long ENOUGH = 200;
 
   /** Above all that a writer counts to. */
@@ -38,11 +36,16 @@ class ServeDiskIT {
 
   @TempDir Path directory;
   private final List<DiskProcess> disks = new ArrayList<>();
-  private final List<NodeProcess> nodes = new ArrayList<>();
+  private ClusterNodes nodes;
+
+  @BeforeEach
+  void create() {
+    nodes = new ClusterNodes(directory, Duration.ofSeconds(5));
+  }
 
   @AfterEach
   void stop() {
-    nodes.reversed().forEach(NodeProcess::close);
+    nodes.close();
     disks.forEach(DiskProcess::close);
   }
 
@@ -53,59 +56,15 @@ class ServeDiskIT {
     }
   }
 
-  /** The first one brings ZooKeeper along. */
-  private NodeProcess node(String name, Object... more) {
-    List<Object> arguments = new ArrayList<>(List.of("--cluster", "c", "--name", name));
-    if (nodes.isEmpty()) {
-      arguments.addAll(
-          List.of("--embedded-zookeeper", directory.resolve("zk"), "--session-timeout", SESSION));
-    } else {
-      arguments.addAll(List.of("--zookeeper", nodes.getFirst().ready().fields().get("zookeeper")));
-    }
-    arguments.addAll(List.of("--socket", directory.resolve(name + ".sock")));
-    arguments.addAll(List.of("--nbd", "unix:" + directory.resolve(name + ".nbd")));
+  private NodeProcess node(String name) {
     String members = String.join(",", disks.stream().map(DiskProcess::url).toList());
-    arguments.addAll(more.length > 0 ? List.of(more) : List.of("--assemble", "m=" + members));
-    NodeProcess node = NodeProcess.start(directory.resolve(name + ".log"), arguments.toArray());
-    nodes.add(node);
-    return node;
-  }
-
-  private static NbdDevice connect(NodeProcess node) throws IOException {
-    return NbdDevice.connect(
-        NbdUri.parse(node.ready().uri("m")),
-        NbdClientConfig.DEFAULT
-            .withRetryLimit(Duration.ZERO)
-            // a node gives a member up after half a minute
-            .withTimeouts(Duration.ofSeconds(10), Duration.ofMinutes(2)),
-        Env.system());
-  }
-
-  private static <T> T ask(NodeProcess node, NodeRequest request, Class<T> answer)
-      throws IOException, InterruptedException {
-    return new NodeClient(node.ready().socket()).ask(request, answer);
-  }
-
-  private static ArrayDetail detail(NodeProcess node) throws IOException, InterruptedException {
-    return ask(node, new NodeRequest.Detail("m"), ArrayDetail.class);
-  }
-
-  private static List<String> slots(NodeProcess node) throws IOException, InterruptedException {
-    return detail(node).slots().stream().map(slot -> slot.node() + " " + slot.state()).toList();
-  }
-
-  private static List<String> states(NodeProcess node) throws IOException, InterruptedException {
-    return detail(node).members().stream().map(ArrayDetail.Member::state).toList();
-  }
-
-  private static void soon(String what, Callable<Boolean> condition) {
-    Awaitility.await(what).ignoreExceptions().atMost(Duration.ofSeconds(90)).until(condition);
+    return nodes.start(name, "--assemble", "m=" + members);
   }
 
   /** The node with this number, as it lives now. */
   private NodeIdentity identity(NodeProcess asked, int number) throws Exception {
     long incarnation =
-        ask(asked, new NodeRequest.Members(), ClusterMembers.class).nodes().stream()
+        members(asked).stream()
             .filter(node -> node.number() == number)
             .findFirst()
             .orElseThrow()
@@ -114,22 +73,13 @@ class ServeDiskIT {
     return new NodeIdentity(UUID.fromString(cluster), number, incarnation);
   }
 
-  /** Ends all; the node with ZooKeeper last. */
-  private void endCleanlyWithEqualMembers() throws Exception {
-    ask(
-        nodes.getFirst(),
-        new NodeRequest.Wait("m", NodeRequest.Wait.Until.IN_SYNC, OptionalLong.of(60_000)),
-        ArrayDetail.class);
-    for (NodeProcess node : nodes.reversed()) {
-      if (node.isAlive()) {
-        assertThat(node.terminate()).as(node.log()).isZero();
-      }
-    }
+  private void endCleanlyWithEqualMembers(NodeProcess asked) throws Exception {
+    awaitInSync(asked);
+    nodes.endCleanly();
     for (DiskProcess disk : disks) {
       assertThat(disk.terminate()).as(disk.log()).isZero();
-      assertThat(MemberFiles.dirtyChunks(disk.disk())).isZero();
     }
-    mirrorctl("compare", disks.get(0).disk(), disks.get(1).disk()).run();
+    MemberFiles.assertEqualAndClean(disks.stream().map(DiskProcess::disk).toList());
   }
 
   @Test
@@ -145,7 +95,7 @@ class ServeDiskIT {
       soon("it writes", () -> killed.count() > ENOUGH);
       NumberedWriter.read(ghost, DISK_BYTES / 2, 0);
 
-      second.kill();
+      nodes.kill(second);
 
       soon("takeover", () -> slots(first).equals(List.of("n1 active")));
       for (DiskProcess disk : disks) {
@@ -163,7 +113,7 @@ class ServeDiskIT {
         killed.check(reader);
       }
     }
-    endCleanlyWithEqualMembers();
+    endCleanlyWithEqualMembers(first);
   }
 
   @Test
@@ -211,7 +161,7 @@ class ServeDiskIT {
         }
       }
     }
-    endCleanlyWithEqualMembers();
+    endCleanlyWithEqualMembers(first);
   }
 
   @Test
@@ -240,7 +190,7 @@ class ServeDiskIT {
     }
     assertThat(states(first)).containsExactly("in-sync", "in-sync");
     assertThat(first.log() + second.log()).doesNotContain("unflushed-writes-lost");
-    endCleanlyWithEqualMembers();
+    endCleanlyWithEqualMembers(first);
   }
 
   @Test
@@ -253,7 +203,7 @@ class ServeDiskIT {
       soon("both write", () -> killed.count() > ENOUGH && goesOn.count() > ENOUGH);
 
       disks.getFirst().kill();
-      second.kill();
+      nodes.kill(second);
 
       soon("takeover", () -> slots(first).equals(List.of("n1 active")));
       assertThat(disks.get(1).fenced(2)).isPresent();
@@ -319,11 +269,11 @@ class ServeDiskIT {
     }
     var options = new ArrayList<Object>(List.of("--assemble", "m=" + String.join(",", urls)));
     options.addAll(tls.ofDisks());
-    NodeProcess first = node("n1", options.toArray());
-    NodeProcess second = node("n2", options.toArray());
+    NodeProcess first = nodes.start("n1", options.toArray());
+    NodeProcess second = nodes.start("n2", options.toArray());
     NodeIdentity victim = identity(first, 2);
 
-    second.kill();
+    nodes.kill(second);
 
     soon("takeover", () -> slots(first).equals(List.of("n1 active")));
     for (DiskProcess disk : disks) {
