@@ -54,9 +54,9 @@ public final class ClusterSeat implements Closeable {
   private sealed interface Place {
     record In(ClusterNode node, Life life) implements Place {}
 
-    record Out(String reason) implements Place {}
+    record Out(String reason, long sinceMillis) implements Place {}
 
-    record Left() implements Place {}
+    record Left(long sinceMillis) implements Place {}
   }
 
   private final ClusterConfig config;
@@ -69,7 +69,7 @@ public final class ClusterSeat implements Closeable {
   private final ReentrantLock lock = new ReentrantLock();
   private final LateWrites late = new LateWrites();
   private final NodeNames names = new NodeNames(this::store);
-  private volatile Place place = new Place.Out("it has not joined yet");
+  private volatile Place place;
   private volatile @Nullable LeaveLimit limit;
   private int number;
   private CompletableFuture<Void> keeper = CompletableFuture.completedFuture(null);
@@ -84,6 +84,7 @@ public final class ClusterSeat implements Closeable {
     this.events = events;
     this.sequence = MoreExecutors.newSequentialExecutor(env.io());
     this.embedded = embedded;
+    this.place = new Place.Out("it has not joined yet", env.millis());
     this.servers =
         config
             .servers()
@@ -159,7 +160,7 @@ public final class ClusterSeat implements Closeable {
   }
 
   private Place.In join(BooleanSupplier unwanted) throws IOException {
-    var life = new Life(config.node(), names::of, events, sequence);
+    var life = new Life(config.node(), names::of, events, sequence, env);
     ClusterNode node = arrival().join(number, life, names::of, unwanted);
     try {
       tellTimeout(node);
@@ -206,7 +207,7 @@ public final class ClusterSeat implements Closeable {
         return;
       }
       String reason = life.halted().join();
-      place = new Place.Out(reason);
+      place = new Place.Out(reason, env.millis());
       tell(ClusterEvent.halted(config.node(), reason));
       tenant.halted(reason);
       node.lateWrites().forEach(write -> tell(ClusterEvent.lateWrite(config.node(), write)));
@@ -296,8 +297,8 @@ public final class ClusterSeat implements Closeable {
     return switch (place) {
       case Place.In(ClusterNode node, Life life) when !life.halted().isDone() -> node;
       case Place.In(var _, Life life) -> throw out(life.halted().join());
-      case Place.Out(String reason) -> throw out(reason);
-      case Place.Left() ->
+      case Place.Out(String reason, var _) -> throw out(reason);
+      case Place.Left _ ->
           throw new CommandException(
               ExitCode.FAILED,
               "node %s has left cluster %s; start it again to have it back"
@@ -333,9 +334,33 @@ public final class ClusterSeat implements Closeable {
               node.arrays(),
               names::of);
       case Place.In(var _, Life life) -> Roster.without(config, life.halted().join());
-      case Place.Out(String reason) -> Roster.without(config, reason);
-      case Place.Left() -> Roster.without(config, "it has left");
+      case Place.Out(String reason, var _) -> Roster.without(config, reason);
+      case Place.Left _ -> Roster.without(config, "it has left");
     };
+  }
+
+  /**
+   * What keeps this node waiting in its cluster.
+   *
+   * @throws IOException if its own parts do not say, after some seconds at most
+   */
+  public ClusterLook look() throws IOException {
+    return switch (place) {
+      case Place.In(ClusterNode node, Life life) when !life.halted().isDone() ->
+          ClusterLook.in(
+              cluster(),
+              zookeeper(),
+              life.hold(),
+              Answers.await(node.membership().diagnostics(), LOOK_LIMIT, "the members"),
+              names::of);
+      case Place.In(var _, Life life) -> out(life.halted().join(), 0, true);
+      case Place.Out(String reason, long since) -> out(reason, env.millis() - since, true);
+      case Place.Left(long since) -> out("it has left", env.millis() - since, false);
+    };
+  }
+
+  private ClusterLook out(String reason, long millis, boolean returns) {
+    return ClusterLook.out(cluster(), zookeeper(), new ClusterLook.Out(reason, millis, returns));
   }
 
   /**
@@ -413,7 +438,7 @@ public final class ClusterSeat implements Closeable {
     lock.lock();
     try {
       Place was = place;
-      place = new Place.Left();
+      place = new Place.Left(env.millis());
       return was;
     } finally {
       lock.unlock();

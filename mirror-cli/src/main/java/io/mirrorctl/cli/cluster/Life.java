@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.cluster;
 
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.member.HoldCause;
 import io.mirrorctl.dlm.member.Incarnation;
@@ -16,13 +17,25 @@ final class Life implements ClusterNode.Listener {
   private final Consumer<ClusterEvent> events;
   private final Executor sequence;
   private final CompletableFuture<String> halted = new CompletableFuture<>();
+  private final Env env;
   private boolean held;
+
+  /** What holds I/O now, and since when. */
+  private volatile Optional<Held> hold = Optional.empty();
+
+  private record Held(HoldCause cause, long sinceMillis) {}
 
   /**
    * @param names gives a node's name for its number; may block
    * @param sequence on which events are told
    */
-  Life(String self, IntFunction<String> names, Consumer<ClusterEvent> events, Executor sequence) {
+  Life(
+      String self,
+      IntFunction<String> names,
+      Consumer<ClusterEvent> events,
+      Executor sequence,
+      Env env) {
+    this.env = env;
     this.self = self;
     this.names = names;
     this.events = events;
@@ -32,6 +45,11 @@ final class Life implements ClusterNode.Listener {
   /** Complete, with the reason, when the incarnation is over without having left. */
   CompletableFuture<String> halted() {
     return halted;
+  }
+
+  /** Why I/O is held, if it is. */
+  Optional<ClusterLook.Hold> hold() {
+    return hold.map(now -> new ClusterLook.Hold(now.cause(), env.millis() - now.sinceMillis()));
   }
 
   @Override
@@ -46,6 +64,7 @@ final class Life implements ClusterNode.Listener {
 
   @Override
   public void ioHeld(Optional<HoldCause> cause) {
+    hold = cause.map(why -> new Held(why, env.millis()));
     if (cause.filter(c -> c == HoldCause.JOINING || c == HoldCause.LEAVING).isPresent()) {
       return; // nothing else can be expected then
     }

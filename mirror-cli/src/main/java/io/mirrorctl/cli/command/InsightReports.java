@@ -1,6 +1,8 @@
 package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.daemon.ArrayLocks;
+import io.mirrorctl.cli.daemon.Waiter;
+import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.Report;
 import io.mirrorctl.cli.output.TimeSpan;
 import java.util.List;
@@ -52,6 +54,53 @@ final class InsightReports {
             lock.behind(),
             lock.behind().isEmpty() ? "-" : String.join(", ", lock.behind()))
         .build();
+  }
+
+  /** Who waits for whom. */
+  static Report why(Console console, List<Waiter> waiters) {
+    Report.Builder report = Report.builder();
+    if (!console.isForPeople()) {
+      return report.items("waits", waiters.stream().map(InsightReports::waiter).toList()).build();
+    }
+    if (waiters.isEmpty()) {
+      report.line("nothing waits");
+    }
+    waiters.forEach(
+        waiter -> addLines(waiter, "", waiter.array().map(name -> name + ": ").orElse(""), report));
+    return report.build();
+  }
+
+  private static Report waiter(Waiter waiter) {
+    return Report.builder()
+        .data("array", waiter.array().orElse(null))
+        .data("who", waiter.who())
+        .data("what", waiter.what())
+        .data("by", waiter.by().orElse(null))
+        .data("millis", value(waiter.millis()))
+        .data("atLeast", waiter.atLeast())
+        .data("advice", waiter.advice().orElse(null))
+        .items("because", waiter.because().stream().map(InsightReports::waiter).toList())
+        .build();
+  }
+
+  private static void addLines(Waiter waiter, String indent, String lead, Report.Builder to) {
+    String by =
+        waiter
+            .by()
+            .filter(holder -> !waiter.what().contains(holder))
+            .map(", by "::concat)
+            .orElse("");
+    String time =
+        waiter.millis().isEmpty()
+            ? ""
+            : ", for %s%s"
+                .formatted(
+                    waiter.atLeast() ? "at least " : "",
+                    TimeSpan.text(waiter.millis().getAsLong()));
+    to.line(
+        "%s%s%s waits for %s%s%s".formatted(indent, lead, waiter.who(), waiter.what(), by, time));
+    waiter.advice().ifPresent(advice -> to.line("%s  (%s)".formatted(indent, advice)));
+    waiter.because().forEach(reason -> addLines(reason, indent + "  ", "as ", to));
   }
 
   private static Integer value(OptionalInt number) {

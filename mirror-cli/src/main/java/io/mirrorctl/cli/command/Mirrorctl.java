@@ -46,6 +46,7 @@ import picocli.CommandLine.Spec;
       MonitorCommand.class,
       MembersCommand.class,
       LocksCommand.class,
+      WhyCommand.class,
       EjectCommand.class,
       LeaveCommand.class,
       RegroupCommand.class,

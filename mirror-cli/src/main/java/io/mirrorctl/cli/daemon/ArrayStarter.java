@@ -17,8 +17,11 @@ import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 
 /**
  * Assembles arrays: on a node of a cluster those with a clustered bitmap together with other nodes,
@@ -31,6 +34,9 @@ final class ArrayStarter {
   private final Disks disks;
   private final Optional<ClusterSeat> seat;
   private final Env env;
+
+  /** Members that are open, by name. */
+  private final ConcurrentMap<String, MeteredDisk> open = new ConcurrentHashMap<>();
 
   /**
    * @param node what people call this node
@@ -60,7 +66,7 @@ final class ArrayStarter {
           request.readOnly() ? new DeviceAccess.ReadOnly() : new DeviceAccess.Exclusive();
       return LocalMirror.assemble(
           request.array(),
-          OpenDisks.open(disks, request.disks(), access).devices(),
+          OpenDisks.open(request.disks(), disk -> metered(disks.open(disk, access))).devices(),
           options(request).claimedBy(node),
           env);
     } catch (ArrayException e) {
@@ -87,7 +93,8 @@ final class ArrayStarter {
     var self = new NodeIdentity(joined.ensemble(), joined.self().node(), joined.self().number());
     return joined.assemble(
         request.array(),
-        OpenDisks.open(request.disks(), disk -> disks.open(disk, access, self)).devices(),
+        OpenDisks.open(request.disks(), disk -> metered(disks.open(disk, access, self)))
+            .devices(),
         options(request),
         request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
   }
@@ -105,6 +112,22 @@ final class ArrayStarter {
     }
   }
 
+  private MeteredDisk metered(BlockDevice device) {
+    var disk = new MeteredDisk(device, env.ticker(), gone -> open.remove(gone.name(), gone));
+    open.put(disk.name(), disk);
+    return disk;
+  }
+
+  /** A member that is in use, by the name that its array knows. */
+  Optional<MeteredDisk> disk(String name) {
+    return Optional.ofNullable(open.get(name));
+  }
+
+  /** All members that are in use. */
+  Collection<MeteredDisk> openDisks() {
+    return open.values();
+  }
+
   /** What people call a node of the cluster. May block. */
   String nameOf(int node) {
     return seat.map(s -> s.nameOf(node)).orElse(Integer.toString(node));
@@ -119,6 +142,6 @@ final class ArrayStarter {
 
   /** Opens a disk that an array of this node alone is to get. */
   BlockDevice openFor(String disk) throws IOException {
-    return disks.open(disk, new DeviceAccess.Exclusive());
+    return metered(disks.open(disk, new DeviceAccess.Exclusive()));
   }
 }

@@ -1,28 +1,86 @@
 package io.mirrorctl.cli.daemon;
 
+import io.mirrorctl.cli.cluster.ClusterLook;
 import io.mirrorctl.cli.cluster.ClusterSeat;
+import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayException;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.cluster.ClusterArray;
+import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Says who has what, and who waits for whom.
  *
  * <p>Threading: any thread; methods block, within limits.
  */
-final class Insight {
+final class Insight implements AutoCloseable {
+  /** So finely the age of requests is known. */
+  private static final long LOOK_MILLIS = 500;
+
+  private static final System.Logger LOG = System.getLogger(Insight.class.getName());
+
   private final SlotNames slots;
   private final NodeArrays arrays;
+  private final RunningCommands commands;
   private final Env env;
+
+  /** When slots that wait for a takeover were first seen to. */
+  private final Map<LeftSlot, Long> left = new ConcurrentHashMap<>();
+
+  private Future<?> looking = CompletableFuture.completedFuture(null);
+
+  private record LeftSlot(String array, int slot, long generation) {}
 
   Insight(SlotNames slots, NodeArrays arrays, Env env) {
     this.slots = slots;
     this.arrays = arrays;
+    this.commands = new RunningCommands(env);
     this.env = env;
+  }
+
+  /** Begins to look how long things last. */
+  void start() {
+    looking =
+        env.timer()
+            .scheduleAtFixedRate(this::look, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  @Override
+  public void close() {
+    looking.cancel(false);
+  }
+
+  private void look() {
+    arrays.turn();
+    Set<LeftSlot> now = new HashSet<>();
+    for (ClusterArray array : shared()) {
+      List<SlotState> states = array.lockspace().view().slots();
+      for (int slot = 0; slot < states.size(); slot++) {
+        if (states.get(slot) instanceof SlotState.NeedsTakeover gone) {
+          now.add(new LeftSlot(array.name(), slot, gone.generation()));
+        }
+      }
+    }
+    left.keySet().retainAll(now);
+    now.forEach(slot -> left.putIfAbsent(slot, env.millis()));
+  }
+
+  /** The request is being carried out from now on, until this is closed. */
+  RunningCommands.Running begin(NodeRequest request) {
+    return commands.begin(request);
   }
 
   /** The locks of one shared array, or of all. */
@@ -36,15 +94,102 @@ final class Insight {
                         .formatted(slots.self())));
     List<ArrayLocks> all = new ArrayList<>();
     for (ClusterArray array : name.isPresent() ? List.of(shared(name.get())) : shared()) {
-      all.add(
-          ArrayLocks.of(
-              array.name(),
-              array.lockspace().name(),
-              seat.locks(array),
-              seat::nameOf,
-              env.wallClock().instant()));
+      all.add(locksOf(array, seat));
     }
     return all;
+  }
+
+  private ArrayLocks locksOf(ClusterArray array, ClusterSeat seat) throws IOException {
+    return ArrayLocks.of(
+        array.name(),
+        array.lockspace().name(),
+        seat.locks(array),
+        seat::nameOf,
+        env.wallClock().instant());
+  }
+
+  /** Who waits, and for whom: about one array, or about all and the node. */
+  List<Waiter> why(Optional<String> name) throws IOException {
+    boolean isAway =
+        name.isPresent() && arrays.away().stream().anyMatch(a -> a.array().equals(name.get()));
+    List<NodeArray> all =
+        name.isEmpty()
+            ? List.copyOf(arrays.all())
+            : isAway ? List.of() : List.of(arrays.find(name.get()));
+    Optional<ClusterLook> cluster =
+        slots.seat().isPresent() ? Optional.of(slots.seat().get().look()) : Optional.empty();
+    List<WaitSources.OfArray> seen = new ArrayList<>();
+    for (NodeArray array : all) {
+      seen.add(source(array, cluster));
+    }
+    return WaitChains.of(
+        new WaitSources(
+            slots.self(),
+            cluster,
+            seen,
+            arrays.away().stream().filter(away -> isMeant(away.array(), name)).toList(),
+            commands.all().stream()
+                .filter(
+                    command -> command.array().isEmpty() || isMeant(command.array().get(), name))
+                .map(command ->
+                    new WaitSources.Command(command.text(), command.array(), command.millis()))
+                .toList()));
+  }
+
+  private static boolean isMeant(String array, Optional<String> name) {
+    return name.isEmpty() || name.get().equals(array);
+  }
+
+  private WaitSources.OfArray source(NodeArray array, Optional<ClusterLook> cluster) {
+    Mirror mirror = array.mirror();
+    return new WaitSources.OfArray(
+        array.name(),
+        array.clients().underWay().oldest(),
+        mirror.array().waits(),
+        mirror.array().status().members().stream().flatMap(m -> disk(m.disk()).stream()).toList(),
+        mirror.sync().isPaused() && !mirror.sync().isIdle(),
+        array.shared().map(shared -> source(shared, cluster)));
+  }
+
+  private Optional<WaitSources.Disk> disk(String name) {
+    return arrays
+        .disk(name)
+        .flatMap(disk -> disk.underWay().oldest())
+        .map(oldest -> new WaitSources.Disk(name, oldest));
+  }
+
+  private WaitSources.Shared source(ClusterArray array, Optional<ClusterLook> cluster) {
+    ClusterSeat seat = slots.seat().orElseThrow();
+    boolean answers =
+        cluster.flatMap(ClusterLook::lease).filter(lease -> !lease.zookeeperSilent()).isPresent();
+    Map<Integer, String> nodes = new HashMap<>();
+    List<WaitSources.Left> gone = new ArrayList<>();
+    List<SlotState> states = array.lockspace().view().slots();
+    for (int slot = 0; slot < states.size(); slot++) {
+      switch (states.get(slot)) {
+        case SlotState.Free _ -> {}
+        case SlotState.Member(int node, var _) -> nodes.put(slot, seat.nameOf(node));
+        case SlotState.NeedsTakeover(int node, var _, long generation) -> {
+          nodes.put(slot, seat.nameOf(node));
+          long now = env.millis();
+          long since = left.getOrDefault(new LeftSlot(array.name(), slot, generation), now);
+          gone.add(
+              new WaitSources.Left(slot, nodes.get(slot), now - since, array.takeoverTrouble()));
+        }
+      }
+    }
+    return new WaitSources.Shared(
+        array.slot(), nodes, answers ? locks(array, seat) : Optional.empty(), gone);
+  }
+
+  /** What can be said without them is said all the same. */
+  private Optional<ArrayLocks> locks(ClusterArray array, ClusterSeat seat) {
+    try {
+      return Optional.of(locksOf(array, seat));
+    } catch (IOException e) {
+      LOG.log(Level.INFO, "{0}", e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private List<ClusterArray> shared() {

@@ -33,6 +33,7 @@ public final class Node implements Closeable {
   private final NbdExports exports;
   private final NodeArrays arrays;
   private final Scans scans;
+  private final Insight insight;
   private final ControlServer control;
   private @Nullable NbdServer nbd;
   private boolean closed;
@@ -59,8 +60,10 @@ public final class Node implements Closeable {
             arrays,
             env);
     var slots = new SlotNames(config.name(), seat);
+    this.insight = new Insight(slots, arrays, env);
     this.control =
-        new ControlServer(socket, new NodeService(slots, arrays, scans, events, env), env);
+        new ControlServer(
+            socket, new NodeService(slots, arrays, scans, events, insight, env), env);
   }
 
   /** Starts a node; it serves when this returns. */
@@ -133,6 +136,7 @@ public final class Node implements Closeable {
       nbd = NbdServer.start(server, exports, env);
     }
     seat.ifPresent(s -> s.keep(arrays));
+    insight.start();
     control.start();
   }
 
@@ -171,6 +175,7 @@ public final class Node implements Closeable {
       return;
     }
     closed = true;
+    insight.close();
     seat.ifPresent(ClusterSeat::prepareToLeave);
     try (socket;
         Closeable _ = seat.<Closeable>map(s -> s).orElse(() -> {})) {

@@ -1,5 +1,6 @@
 package io.mirrorctl.cli.daemon;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayException;
 import io.mirrorctl.dlm.cluster.ClusterArray;
@@ -15,6 +16,7 @@ import java.util.concurrent.locks.ReentrantLock;
 final class NodeArray {
   private final NodeRequest.Assemble request;
   private final Mirror mirror;
+  private final MeteredDevice clients;
 
   /** Guards {@link #stopped}; held while disks are opened for the array and given to it. */
   private final ReentrantLock changes = new ReentrantLock();
@@ -24,9 +26,10 @@ final class NodeArray {
   /**
    * @param request that it was assembled by
    */
-  NodeArray(NodeRequest.Assemble request, Mirror mirror) {
+  NodeArray(NodeRequest.Assemble request, Mirror mirror, Ticker ticker) {
     this.request = request;
     this.mirror = mirror;
+    this.clients = new MeteredDevice(mirror.device(), ticker);
   }
 
   /** What is done to the array's disks. */
@@ -45,6 +48,11 @@ final class NodeArray {
 
   Mirror mirror() {
     return mirror;
+  }
+
+  /** The array as NBD clients of this node use it; closing it does nothing. */
+  MeteredDevice clients() {
+    return clients;
   }
 
   /** The array as one that this node has together with others, if it is. */

@@ -47,9 +47,14 @@ final class NodeArrays implements ClusterSeat.Tenant {
    * An array that was in use.
    *
    * @param pathLost given up for its disks, not by the end of the node's incarnation
+   * @param sinceMillis by the environment
    */
   private record Waiting(
-      NodeRequest.Assemble request, ArraySummary last, String reason, boolean pathLost) {
+      NodeRequest.Assemble request,
+      ArraySummary last,
+      String reason,
+      boolean pathLost,
+      long sinceMillis) {
 
     String text() {
       return pathLost
@@ -86,6 +91,29 @@ final class NodeArrays implements ClusterSeat.Tenant {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What keeps them out of use. */
+  List<WaitSources.Away> away() {
+    return waiting.values().stream()
+        .map(gone ->
+            new WaitSources.Away(
+                gone.request().array(),
+                gone.reason(),
+                gone.pathLost(),
+                env.millis() - gone.sinceMillis()))
+        .toList();
+  }
+
+  /** A member that is in use, by the name that its array knows. */
+  Optional<MeteredDisk> disk(String name) {
+    return starter.disk(name);
+  }
+
+  /** Requests that began long ago are known as such from now on. */
+  void turn() {
+    running.values().forEach(array -> array.clients().underWay().turn());
+    starter.openDisks().forEach(disk -> disk.underWay().turn());
   }
 
   NodeArray find(String name) throws ArrayException {
@@ -128,9 +156,9 @@ final class NodeArrays implements ClusterSeat.Tenant {
         checkNotRunning(disk);
       }
     }
-    NodeArray array = new NodeArray(request, starter.start(request));
+    NodeArray array = new NodeArray(request, starter.start(request), env.ticker());
     tellOf(array);
-    exports.add(array.name(), array.mirror().device(), "mirrorctl array " + array.name());
+    exports.add(array.name(), array.clients(), "mirrorctl array " + array.name());
     running.put(array.name(), array);
     waiting.remove(array.name());
     array
@@ -302,7 +330,8 @@ final class NodeArrays implements ClusterSeat.Tenant {
             again(array, pathLost),
             ArraySummary.of(array, List.of()).gone(pathLost ? "path-lost" : "halted"),
             reason,
-            pathLost);
+            pathLost,
+            env.millis());
     try {
       exports.remove(array.name());
     } catch (InterruptedException e) {

@@ -33,6 +33,7 @@ import java.util.OptionalLong;
   @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor"),
   @JsonSubTypes.Type(value = NodeRequest.Members.class, name = "members"),
   @JsonSubTypes.Type(value = NodeRequest.Locks.class, name = "locks"),
+  @JsonSubTypes.Type(value = NodeRequest.Why.class, name = "why"),
   @JsonSubTypes.Type(value = NodeRequest.Eject.class, name = "eject"),
   @JsonSubTypes.Type(value = NodeRequest.Regroup.class, name = "regroup"),
   @JsonSubTypes.Type(value = NodeRequest.Leave.class, name = "leave")
@@ -191,6 +192,13 @@ public sealed interface NodeRequest {
   /** Answered with a list of {@link ArrayLocks}: of one shared array, or of all. */
   record Locks(Optional<String> array) implements NodeRequest {
     public Locks {
+      array.ifPresent(ArrayNames::check);
+    }
+  }
+
+  /** Answered with a list of {@link Waiter}: about one array, or about all and the node. */
+  record Why(Optional<String> array) implements NodeRequest {
+    public Why {
       array.ifPresent(ArrayNames::check);
     }
   }

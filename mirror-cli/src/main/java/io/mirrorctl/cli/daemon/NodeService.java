@@ -40,12 +40,18 @@ final class NodeService {
   private final Insight insight;
   private final Env env;
 
-  NodeService(SlotNames slots, NodeArrays arrays, Scans scans, EventFeed events, Env env) {
+  NodeService(
+      SlotNames slots,
+      NodeArrays arrays,
+      Scans scans,
+      EventFeed events,
+      Insight insight,
+      Env env) {
     this.slots = slots;
     this.arrays = arrays;
     this.scans = scans;
     this.events = events;
-    this.insight = new Insight(slots, arrays, env);
+    this.insight = insight;
     this.env = env;
   }
 
@@ -59,6 +65,13 @@ final class NodeService {
 
   /** Carries a request out and returns the answer. */
   Object serve(NodeRequest request, Listener listener) throws IOException, InterruptedException {
+    try (var _ = insight.begin(request)) {
+      return answer(request, listener);
+    }
+  }
+
+  private Object answer(NodeRequest request, Listener listener)
+      throws IOException, InterruptedException {
     return switch (request) {
       case NodeRequest.Assemble r -> detail(arrays.assemble(r));
       case NodeRequest.Scan _ -> scans.scan();
@@ -82,6 +95,7 @@ final class NodeService {
       case NodeRequest.Monitor _ -> monitor(listener);
       case NodeRequest.Members _ -> seat().members();
       case NodeRequest.Locks r -> insight.locks(r.array());
+      case NodeRequest.Why r -> insight.why(r.array());
       case NodeRequest.Eject r -> new NodeRequest.Outcome(seat().eject(r.node(), r.fenced()));
       case NodeRequest.Regroup _ -> new NodeRequest.Outcome(seat().regroup());
       case NodeRequest.Leave _ -> leave();

@@ -1,10 +1,13 @@
 package io.mirrorctl.core.array;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.env.Invariant;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -19,21 +22,32 @@ import java.util.concurrent.locks.ReentrantLock;
  * all of them have let go.
  */
 final class IoGate {
+  private final Ticker ticker;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition open = lock.newCondition();
   private final Condition drained = lock.newCondition();
   private int passes;
   private int holds;
 
+  /** When the first of the holds began. */
+  private long heldSince;
+
+  /** Those who want a pass and wait. */
+  private int waiting;
+
   /** Why no pass is given any more; null as long as there are. */
   private volatile String closed;
+
+  IoGate(Ticker ticker) {
+    this.ticker = ticker;
+  }
 
   /** Takes a pass; waits while the gate is held. */
   void enter() throws IOException {
     lock.lock();
     try {
-      while (holds > 0 && closed == null) {
-        open.await();
+      if (holds > 0) {
+        awaitOpen();
       }
       checkOpen();
       passes++;
@@ -42,6 +56,18 @@ final class IoGate {
       throw new InterruptedIOException("interrupted while I/O is held");
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Lock held. */
+  private void awaitOpen() throws InterruptedException {
+    waiting++;
+    try {
+      while (holds > 0 && closed == null) {
+        open.await();
+      }
+    } finally {
+      waiting--;
     }
   }
 
@@ -69,7 +95,9 @@ final class IoGate {
   void hold() {
     lock.lock();
     try {
-      holds++;
+      if (holds++ == 0) {
+        heldSince = ticker.read();
+      }
       while (passes > 0) {
         drained.awaitUninterruptibly();
       }
@@ -84,6 +112,20 @@ final class IoGate {
       Invariant.check(holds > 0, "the gate was let go twice");
       holds--;
       open.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether it is held now, and whom that concerns. */
+  Optional<ArrayWait> held() {
+    lock.lock();
+    try {
+      return holds == 0 || closed != null
+          ? Optional.empty()
+          : Optional.of(
+              new ArrayWait.Held(
+                  waiting, passes, TimeUnit.NANOSECONDS.toMillis(ticker.read() - heldSince)));
     } finally {
       lock.unlock();
     }

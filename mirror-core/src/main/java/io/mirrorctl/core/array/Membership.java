@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import static com.google.common.collect.ImmutableList.toImmutableList;
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
+import com.google.common.base.Ticker;
 import com.google.common.util.concurrent.MoreExecutors;
 import com.google.common.util.concurrent.Uninterruptibles;
 import io.mirrorctl.core.block.DeviceException;
@@ -21,6 +22,7 @@ import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
@@ -71,10 +73,15 @@ final class Membership {
   private final ClusterPort cluster;
   private final Durability durability;
   private final boolean fillsRoles;
+  private final Ticker ticker;
   private final Executor changes;
   private final Object condemnedLock = new Object();
   private final Map<Member, Verdict> condemned = new HashMap<>();
   private volatile boolean unsettled;
+
+  /** When it began to be; guarded by condemnedLock. */
+  private long unsettledSince;
+
   private boolean settling;
   private IOException settleFailure;
   private long settleAttempts;
@@ -117,6 +124,7 @@ final class Membership {
     this.current = first;
     this.newestEvents = first.events();
     this.fillsRoles = fillsRoles;
+    this.ticker = env.ticker();
     this.gate = gate;
     this.cluster = cluster;
     this.durability = durability;
@@ -159,9 +167,29 @@ final class Membership {
         return false;
       }
       condemned.put(member, new Verdict(next, false, cluster.checksPaths()));
-      unsettled = true;
+      unsettle();
       requestSettling();
       return true;
+    }
+  }
+
+  /** Lock held. */
+  private void unsettle() {
+    if (!unsettled) {
+      unsettledSince = ticker.read();
+      unsettled = true;
+    }
+  }
+
+  /** The losses that are not recorded yet, if there are any. */
+  Optional<ArrayWait> unrecorded() {
+    synchronized (condemnedLock) {
+      return condemned.isEmpty()
+          ? Optional.empty()
+          : Optional.of(
+              new ArrayWait.Unrecorded(
+                  condemned.keySet().stream().map(Member::disk).sorted().collect(toImmutableList()),
+                  TimeUnit.NANOSECONDS.toMillis(ticker.read() - unsettledSince)));
     }
   }
 
@@ -516,7 +544,7 @@ final class Membership {
         if (numbers.contains(member.devNumber()) && !leg.isFaulty() && !isLast) {
           condemned.putIfAbsent(
               member, new Verdict(new MemberState.Faulty("failed on another node"), true, false));
-          unsettled = true;
+          unsettle();
         }
       }
     }

@@ -17,6 +17,7 @@ import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.Superblock;
 import java.io.Closeable;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -38,7 +39,7 @@ public final class MirrorArray implements Closeable {
   private final BitmapKind kind;
   private final ArrayOptions options;
   private final ClusterPort cluster;
-  private final IoGate gate = new IoGate();
+  private final IoGate gate;
   private final RangeLock ranges = new RangeLock();
   private final SuspendList suspended;
   private final Superblocks superblocks;
@@ -61,7 +62,8 @@ public final class MirrorArray implements Closeable {
     this.name = name;
     this.options = cluster.isShared() ? options.withReadPolicy(ReadPolicy.CLUSTERED) : options;
     this.cluster = cluster;
-    this.suspended = new SuspendList(cluster.isShared());
+    this.gate = new IoGate(env.ticker());
+    this.suspended = new SuspendList(cluster.isShared(), env.ticker());
     this.kind = assembly.kind();
     this.notices = assembly.plan().notices();
     this.unit = assembly.unit();
@@ -308,6 +310,19 @@ public final class MirrorArray implements Closeable {
   /** How many requests clients have made since assembly. */
   public long clientRequests() {
     return data.requests();
+  }
+
+  /** What requests wait for at this moment, or would; empty if nothing is in their way. */
+  public List<ArrayWait> waits() {
+    List<ArrayWait> waits = new ArrayList<>();
+    gate.held().ifPresent(waits::add);
+    waits.addAll(suspended.waits());
+    membership.unrecorded().ifPresent(waits::add);
+    bitmap
+        .pagesUnderWay()
+        .map(pages -> new ArrayWait.PagesUnderWay(pages.waiting(), pages.millis()))
+        .ifPresent(waits::add);
+    return List.copyOf(waits);
   }
 
   WriteIntentBitmap bitmap() {

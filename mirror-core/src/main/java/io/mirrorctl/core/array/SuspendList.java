@@ -1,5 +1,6 @@
 package io.mirrorctl.core.array;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
@@ -8,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -27,14 +29,28 @@ final class SuspendList {
   private final Condition changed = lock.newCondition();
   private final Map<Integer, List<SectorRange>> windows = new HashMap<>();
   private final List<SectorRange> inFlight = new ArrayList<>();
+  private final List<Waiter> waiting = new ArrayList<>();
   private final boolean shared;
+  private final Ticker ticker;
   private String closed;
+
+  /** A write that waits; equal to no other. */
+  private static final class Waiter {
+    private final SectorRange range;
+    private final long since;
+
+    private Waiter(SectorRange range, long since) {
+      this.range = range;
+      this.since = since;
+    }
+  }
 
   /**
    * @param shared whether there are other nodes; if not, nothing is ever counted
    */
-  SuspendList(boolean shared) {
+  SuspendList(boolean shared, Ticker ticker) {
     this.shared = shared;
+    this.ticker = ticker;
   }
 
   /** Whether other nodes may copy. */
@@ -75,6 +91,8 @@ final class SuspendList {
   /** Returns when no window is in the way, which may be over again before the next step. */
   void awaitFree(SectorRange range) throws DeviceException, InterruptedIOException {
     lock.lock();
+    var waiter = new Waiter(range, ticker.read());
+    waiting.add(waiter);
     try {
       while (isSuspended(range)) {
         if (closed != null) {
@@ -85,6 +103,27 @@ final class SuspendList {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while another node copies " + range);
+    } finally {
+      waiting.remove(waiter);
+      lock.unlock();
+    }
+  }
+
+  /** Who waits for whom; empty if nobody does. */
+  List<ArrayWait> waits() {
+    lock.lock();
+    try {
+      List<ArrayWait> waits = new ArrayList<>();
+      windows.forEach((slot, ranges) -> {
+        List<Waiter> behind =
+            waiting.stream().filter(waiter -> overlaps(waiter.range, ranges)).toList();
+        if (!behind.isEmpty()) { // they stand in the order in which they came
+          long nanos = ticker.read() - behind.getFirst().since;
+          waits.add(
+              new ArrayWait.Suspended(slot, behind.size(), TimeUnit.NANOSECONDS.toMillis(nanos)));
+        }
+      });
+      return waits;
     } finally {
       lock.unlock();
     }

@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
 
@@ -40,7 +41,7 @@ final class DurableSlot implements GroupCommit.Source {
       ReentrantLock lock, long chunks, BitmapHeader header, BitmapStorage storage, Env env) {
     this.header = header;
     this.bits = new SlotBits(chunks);
-    this.commit = new GroupCommit(lock, bits.pages(), storage, env.io(), this);
+    this.commit = new GroupCommit(lock, bits.pages(), storage, env, this);
   }
 
   /** The newest header, durable or not. From any thread. */
@@ -104,6 +105,16 @@ final class DurableSlot implements GroupCommit.Source {
   /** Whether bits may be cleared at these events: a header that says so is on all members. */
   boolean isClearedAtLeast(long events) {
     return durableHeader != null && durableHeader.eventsCleared() >= events;
+  }
+
+  /** Threads that wait for pages. */
+  int waiting() {
+    return commit.waiting();
+  }
+
+  /** Milliseconds for which pages have been under way to the members; empty if none are. */
+  OptionalLong pagesUnderWay() {
+    return commit.underWay();
   }
 
   void resize(long chunks) {

@@ -1,6 +1,7 @@
 package io.mirrorctl.core.bitmap;
 
 import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.env.Invariant;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -9,8 +10,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
-import java.util.concurrent.Executor;
+import java.util.OptionalLong;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -45,7 +47,7 @@ final class GroupCommit {
   private final ReentrantLock lock;
   private final Condition batchEnded;
   private final BitmapStorage storage;
-  private final Executor io;
+  private final Env env;
   private final Source source;
   private final PageBuffers buffers = new PageBuffers();
   private final BitSet wanted = new BitSet();
@@ -55,6 +57,9 @@ final class GroupCommit {
 
   /** Batches begun so far, which is the number of the newest. */
   private long begun;
+
+  /** When the newest began, or was about to. */
+  private long begunAt;
 
   /** A thread writes batches or is about to. */
   private boolean running;
@@ -67,18 +72,30 @@ final class GroupCommit {
 
   private Throwable failure;
 
-  GroupCommit(ReentrantLock lock, int pages, BitmapStorage storage, Executor io, Source source) {
+  GroupCommit(ReentrantLock lock, int pages, BitmapStorage storage, Env env, Source source) {
     this.lock = lock;
     this.landedIn = new long[pages];
     this.batchEnded = lock.newCondition();
     this.storage = storage;
-    this.io = io;
+    this.env = env;
     this.source = source;
   }
 
   /** Lets the page go out with the next batch. */
   void want(int page) {
     wanted.set(page, page < landedIn.length);
+  }
+
+  /** Threads in {@link #await}. */
+  int waiting() {
+    return waiting;
+  }
+
+  /** Milliseconds for which a batch has been under way; empty if none is. */
+  OptionalLong underWay() {
+    return running
+        ? OptionalLong.of(TimeUnit.NANOSECONDS.toMillis(env.ticker().read() - begunAt))
+        : OptionalLong.empty();
   }
 
   /** The pages that the next batch would write. */
@@ -147,10 +164,11 @@ final class GroupCommit {
     Invariant.check(!wanted.isEmpty(), "a thread waits for bits that no page is to be written for");
     Invariant.check(lock.getHoldCount() == 1, "bitmap lock held %d times", lock.getHoldCount());
     running = true;
+    begunAt = env.ticker().read();
     boolean started = false;
     lock.unlock();
     try {
-      io.execute(this::writeBatches);
+      env.io().execute(this::writeBatches);
       started = true;
     } catch (RejectedExecutionException e) {
       throw new IOException("write-intent bitmap not written: the node is stopping", e);
@@ -199,6 +217,7 @@ final class GroupCommit {
         running = false;
       } else {
         begun++;
+        begunAt = env.ticker().read();
       }
       return batch;
     } finally {

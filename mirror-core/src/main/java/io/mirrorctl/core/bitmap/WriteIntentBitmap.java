@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.UnaryOperator;
@@ -417,6 +418,27 @@ public final class WriteIntentBitmap {
   /** Size and chunk. */
   public BitmapGeometry geometry() {
     return geometry;
+  }
+
+  /**
+   * Pages that are on their way to the members.
+   *
+   * @param waiting threads that wait for them
+   * @param millis since the first of them went out
+   */
+  public record PagesUnderWay(int waiting, long millis) {}
+
+  /** What is being written at this moment; empty if nothing is. */
+  public Optional<PagesUnderWay> pagesUnderWay() {
+    lock.lock();
+    try {
+      OptionalLong millis = slot.pagesUnderWay();
+      return millis.isEmpty()
+          ? Optional.empty()
+          : Optional.of(new PagesUnderWay(slot.waiting(), millis.getAsLong()));
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** How many chunks have their bit set. */

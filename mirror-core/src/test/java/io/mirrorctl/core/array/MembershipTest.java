@@ -38,7 +38,7 @@ class MembershipTest {
             2,
             1000,
             10),
-        new IoGate(),
+        new IoGate(Env.system().ticker()),
         ClusterPort.singleNode(),
         superblocks,
         true,

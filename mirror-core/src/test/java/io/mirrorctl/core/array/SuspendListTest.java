@@ -1,10 +1,12 @@
 package io.mirrorctl.core.array;
 
 import static io.mirrorctl.core.array.SharedRig.assertWaits;
+import static io.mirrorctl.core.array.SharedRig.awaitThat;
 import static io.mirrorctl.core.array.SharedRig.finish;
 import static io.mirrorctl.core.array.SharedRig.start;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.common.base.Ticker;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.SectorRange;
 import java.util.ArrayList;
@@ -14,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -21,7 +24,16 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SuspendListTest {
   private static final SectorRange WINDOW = new SectorRange(100, 200);
-  private final SuspendList list = new SuspendList(true);
+  private final AtomicLong nanos = new AtomicLong();
+  private final SuspendList list =
+      new SuspendList(
+          true,
+          new Ticker() {
+            @Override
+            public long read() {
+              return nanos.get();
+            }
+          });
 
   /** T6: between looking and being counted a window would come too early. */
   @Test
@@ -86,5 +98,21 @@ class SuspendListTest {
         .withThrowableOfType(ExecutionException.class)
         .withCauseInstanceOf(DeviceException.class)
         .withMessageContaining("the lease is over");
+  }
+
+  @Test
+  void whoWaitsForWhomIsToldWithTheTimeOfTheFirst() {
+    list.suspend(1, List.of(WINDOW));
+    list.suspend(2, List.of(new SectorRange(500, 600)));
+    assertThat(list.waits()).as("nobody waits").isEmpty();
+    var first = start(() -> list.awaitFree(WINDOW));
+    awaitThat("the first waits", () -> list.waits().size() == 1);
+    nanos.addAndGet(TimeUnit.SECONDS.toNanos(3));
+    var second = start(() -> list.awaitFree(new SectorRange(150, 151)));
+    awaitThat("both wait", () -> list.waits().equals(List.of(new ArrayWait.Suspended(1, 2, 3000))));
+    list.suspend(1, List.of());
+    finish(first);
+    finish(second);
+    assertThat(list.waits()).isEmpty();
   }
 }

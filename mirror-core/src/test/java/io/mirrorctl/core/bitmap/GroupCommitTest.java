@@ -265,4 +265,21 @@ class GroupCommitTest {
     assertThatThrownBy(() -> bitmap.endWrite(SectorRange.ofLength(6 * 8, 8), true))
         .isInstanceOf(AssertionError.class);
   }
+
+  @Test
+  void pagesUnderWayAreToldWithThoseWhoWaitForThem() throws InterruptedException {
+    assertThat(bitmap.pagesUnderWay()).isEmpty();
+    holdWrites();
+    Writer writer = new Writer(1).waits();
+
+    assertThat(bitmap.pagesUnderWay())
+        .hasValueSatisfying(pages -> {
+          assertThat(pages.waiting()).isEqualTo(1);
+          assertThat(pages.millis()).isNotNegative();
+        });
+    mayLand.release(100);
+    writer.isThrough();
+
+    with().pollInterval(Duration.ofMillis(1)).until(() -> bitmap.pagesUnderWay().isEmpty());
+  }
 }

@@ -115,6 +115,11 @@ public final class ClusterArray implements Mirror {
     return halted;
   }
 
+  /** Why this node's last attempt to take over what a dead one left failed, if it did. */
+  public Optional<String> takeoverTrouble() {
+    return parts.takeover().trouble();
+  }
+
   /**
    * Complete if this node has given the array up, as it does not reach a member that others do:
    * requests fail then, and it is still to be {@link #stop stopped}.

@@ -37,6 +37,9 @@ final class Takeover {
   private final AtomicBoolean due = new AtomicBoolean();
   private boolean stopped;
 
+  /** Why the last attempt did not succeed. */
+  private volatile Optional<String> trouble = Optional.empty();
+
   Takeover(
       Lockspace lockspace,
       Slots slots,
@@ -67,6 +70,11 @@ final class Takeover {
     stopped = true;
   }
 
+  /** Why what is to be put right is not yet, as far as this node has tried. */
+  Optional<String> trouble() {
+    return trouble;
+  }
+
   private synchronized void run() {
     due.set(false);
     if (stopped || inbox.control().isEmpty()) {
@@ -77,9 +85,11 @@ final class Takeover {
       if (array.isPresent()) {
         changes.settleIfInterrupted(held);
         adoptAll(array.get());
+        trouble = Optional.empty();
       }
     } catch (IOException e) {
       if (inbox.control().isPresent()) {
+        trouble = Optional.of(e.getMessage());
         LOG.warn("{}: a takeover is tried again: {}", lockspace.name(), e.getMessage());
         Future<?> _ = env.timer().schedule(this::start, RETRY_MILLIS, TimeUnit.MILLISECONDS);
       }

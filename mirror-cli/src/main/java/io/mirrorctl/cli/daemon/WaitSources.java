@@ -1,0 +1,70 @@
+package io.mirrorctl.cli.daemon;
+
+import io.mirrorctl.cli.cluster.ClusterLook;
+import io.mirrorctl.core.array.ArrayWait;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a node sees of those who wait, at one moment; times are milliseconds.
+ *
+ * @param self the node's name
+ * @param cluster empty if it belongs to none
+ * @param arrays those in use
+ * @param away shared ones that are not, until something is over
+ * @param commands that are being carried out, in the order in which they came
+ */
+record WaitSources(
+    String self,
+    Optional<ClusterLook> cluster,
+    List<OfArray> arrays,
+    List<Away> away,
+    List<Command> commands) {
+
+  /**
+   * An array.
+   *
+   * @param clients requests of clients
+   * @param inside what is in the way of requests
+   * @param disks those with requests under way
+   * @param paused whether copying is, with something left to copy
+   * @param shared if it is
+   */
+  record OfArray(
+      String name,
+      Optional<UnderWay.Oldest> clients,
+      List<ArrayWait> inside,
+      List<Disk> disks,
+      boolean paused,
+      Optional<Shared> shared) {}
+
+  /** A member with requests under way. */
+  record Disk(String name, UnderWay.Oldest requests) {}
+
+  /**
+   * An array that is shared.
+   *
+   * @param slot this node's
+   * @param nodes who has, or had, the other slots
+   * @param locks empty if ZooKeeper does not say
+   * @param left slots of nodes that are gone, which are not taken over yet
+   */
+  record Shared(
+      int slot, Map<Integer, String> nodes, Optional<ArrayLocks> locks, List<Left> left) {}
+
+  /**
+   * A slot that waits for its takeover.
+   *
+   * @param node whose it was
+   * @param atLeastMillis since this node has seen it
+   * @param trouble why the last attempt of this node failed
+   */
+  record Left(int slot, String node, long atLeastMillis, Optional<String> trouble) {}
+
+  /** An array that this node has given up for a time. */
+  record Away(String array, String reason, boolean pathLost, long millis) {}
+
+  /** What an operator has asked for. */
+  record Command(String text, Optional<String> array, long millis) {}
+}
