@@ -1,9 +1,11 @@
 package io.mirrorctl.core.array;
 
+import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
 import java.io.IOException;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 
 /**
  * What the cluster asks of an array on this node, mostly because another node said so.
@@ -15,11 +17,31 @@ import java.util.Set;
 public interface ArrayControl {
 
   /**
-   * Whether this node reaches a member that is to receive again.
+   * Whether this node has the disk that is about to come in, or to receive again, as a member of
+   * this number; it reaches it then.
    *
-   * @throws IOException if not, saying why
+   * @throws IOException if it has it and cannot follow, saying why
    */
-  void reach(int number) throws IOException;
+  boolean reach(int number, UUID device) throws IOException;
+
+  /**
+   * Another node is about to make this disk a member; it is one here when {@link #settle} finds
+   * that it was made one. It belongs to the array when this returns.
+   *
+   * @param disk open
+   * @throws IOException if it is not that disk
+   */
+  void attach(int number, UUID device, BlockDevice disk) throws IOException;
+
+  /**
+   * Another node is about to take this member out of the array: {@link #settle} lets go of it.
+   *
+   * @throws IOException if it is in use here
+   */
+  void letGo(int number) throws IOException;
+
+  /** What was said by {@link #attach} and {@link #letGo} does not happen. */
+  void withdraw();
 
   /**
    * Tries the way to a member from here, by reading its superblock and writing the first page of

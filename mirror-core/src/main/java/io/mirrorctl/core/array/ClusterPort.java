@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 
 /**
  * What an array asks of the cluster it belongs to. An array that one node has for itself uses
@@ -60,6 +61,9 @@ public interface ClusterPort {
    *     part in the array is over then
    */
   void transact(SetChange change) throws IOException;
+
+  /** Runs it while no other node changes the set of members, comes or goes. */
+  void exclusively(Work work) throws IOException;
 
   /** Waits until this node is the only one that copies data; released by closing. */
   Permit beginResync() throws IOException, InterruptedException;
@@ -122,13 +126,19 @@ public interface ClusterPort {
     void confirm(Set<Integer> numbers);
 
     /**
-     * Numbers of the members that begin to receive by it: before anything is held, every node is
-     * asked whether it reaches them.
+     * Members that begin to receive by it, or come in: before anything is held, every node is asked
+     * whether it reaches them. None if the change turns out not to be possible: it is done then.
      */
-    Set<Integer> returning();
+    List<Coming> coming();
 
-    /** A node does not reach one of them: nothing is changed, and the caller is told the reason. */
-    void refused(String reason);
+    /** Numbers of members that every node lets go of by it; a node may refuse. */
+    Set<Integer> going();
+
+    /** A node says no: nothing is changed, and the caller is told why. */
+    void refused(int slot, String reason);
+
+    /** A node has not found the disk of a member that comes in; else as {@link #refused}. */
+    void unseen(int slot);
 
     /** Stops this node's member I/O; returns when none is in flight. */
     void hold();
@@ -147,6 +157,20 @@ public interface ClusterPort {
 
     /** Lets this node's I/O run again; called also if the change failed. */
     void resume();
+  }
+
+  /**
+   * A member that every node has to reach before a change is made.
+   *
+   * @param device its UUID
+   * @param disk under what name this node knows it
+   */
+  record Coming(int number, UUID device, String disk) {}
+
+  /** Something that other nodes must not interfere with. */
+  @FunctionalInterface
+  interface Work {
+    void run() throws IOException;
   }
 
   /**

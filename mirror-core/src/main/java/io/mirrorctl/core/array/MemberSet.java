@@ -6,6 +6,7 @@ import com.google.common.collect.ImmutableList;
 import io.mirrorctl.core.env.Invariant;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
@@ -96,6 +97,11 @@ final class MemberSet {
 
   Optional<Leg> find(Member member) {
     return legs.stream().filter(leg -> leg.member() == member).findFirst();
+  }
+
+  /** Whether the disk with this UUID is one of them, in whatever state. */
+  boolean has(UUID device) {
+    return legs.stream().anyMatch(leg -> leg.member().uuid().equals(device));
   }
 
   MemberSet withLegs(ImmutableList<Leg> next) {

@@ -13,10 +13,12 @@ import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.ForeignData;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Disk management of one array: add, fail, remove, re-add, replace, grow. Disks are named as in
@@ -27,16 +29,19 @@ import java.util.Set;
  * ArrayException}; nothing was changed then.
  */
 public final class Members {
+  private static final System.Logger LOG = System.getLogger(Members.class.getName());
   private static final int MAX_MEMBERS = 8;
 
   private final Membership membership;
   private final MirrorArray array;
   private final NewMember newMember;
+  private final Env env;
 
   Members(Membership membership, MirrorArray array, Env env) {
     this.membership = membership;
     this.array = array;
     this.newMember = new NewMember(array, env);
+    this.env = env;
   }
 
   /** Stops using a member. The last in-sync member is refused. */
@@ -56,7 +61,7 @@ public final class Members {
     });
   }
 
-  /** Lets go of a faulty member or a spare; its device is closed. */
+  /** Lets go of a faulty member or a spare, on every node; its device is closed. */
   public synchronized void remove(String disk) throws IOException {
     array.checkWritable();
     Leg leg = find(disk);
@@ -67,8 +72,11 @@ public final class Members {
       }
       return set.minus(leg.member());
     });
-    leg.member().close();
-    array.happened(new ArrayEvent.MemberRemoved(disk));
+    if (leg.member().isWritingPages()) {
+      array.letGo(leg.member()); // what hangs there must not hang whoever asks
+    } else {
+      leg.member().close();
+    }
   }
 
   /**
@@ -78,17 +86,26 @@ public final class Members {
    *
    * @param force also if the disk holds other data, which is lost
    */
-  public synchronized void add(BlockDevice device, boolean force) throws IOException {
-    array.checkWritable();
-    array.checkAlone("adding a disk");
-    checkUnknown(device);
+  public void add(BlockDevice device, boolean force) throws IOException {
+    add(device, force, Patience.limited(env));
+  }
+
+  /**
+   * The same.
+   *
+   * @param patience asked when a node that has the array in use does not find the disk
+   */
+  public void add(BlockDevice device, boolean force, Patience patience) throws IOException {
     Optional<Candidate> former = formerMember(device);
     if (former.isPresent() && !force) {
-      reAdd(former.get(), null);
+      reAdd(device, patience);
       return;
     }
-    Member member = newMember.prepare(device, force);
-    array.change(set -> set.plus(new Leg(member, -1, new MemberState.Spare())));
+    takeIn(
+        device,
+        force,
+        patience,
+        (set, member) -> set.plus(new Leg(member, -1, new MemberState.Spare())));
   }
 
   /** Takes a faulty member of this array back. */
@@ -99,36 +116,122 @@ public final class Members {
       throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
     }
     leg.member().checkNoPagesOut();
-    reAdd(Candidate.read(leg.member().device()), leg.member());
+    array.change(returning(Candidate.read(leg.member().device()), leg.member()));
   }
 
   /**
    * Takes a disk back that was a member before; the device belongs to the array from then on. Only
    * what changed since is copied, if the bitmap still knows it, else everything.
    */
-  public synchronized void reAdd(BlockDevice device) throws IOException {
-    array.checkWritable();
-    array.checkAlone("taking back a disk that it has let go of");
-    checkUnknown(device);
-    reAdd(
-        formerMember(device)
-            .orElseThrow(() ->
-                ArrayException.failed(
-                    device.name() + " was never a member of this array; use add")),
-        null);
+  public void reAdd(BlockDevice device) throws IOException {
+    reAdd(device, Patience.limited(env));
+  }
+
+  /**
+   * The same.
+   *
+   * @param patience asked when a node that has the array in use does not find the disk
+   */
+  public void reAdd(BlockDevice device, Patience patience) throws IOException {
+    asking(
+        patience,
+        () -> {
+          array.checkWritable();
+          checkUnknown(device);
+          array.change(
+              returning(
+                  formerMember(device)
+                      .orElseThrow(() ->
+                          ArrayException.failed(
+                              device.name() + " was never a member of this array; use add")),
+                  null));
+        });
   }
 
   /** Fills a new disk from the others while the old member stays in use, then takes it over. */
-  public synchronized void replace(String oldDisk, BlockDevice device, boolean force)
+  public void replace(String oldDisk, BlockDevice device, boolean force) throws IOException {
+    replace(oldDisk, device, force, Patience.limited(env));
+  }
+
+  /**
+   * The same.
+   *
+   * @param patience asked when a node that has the array in use does not find the disk
+   */
+  public void replace(String oldDisk, BlockDevice device, boolean force, Patience patience)
+      throws IOException {
+    Leg old = find(oldDisk);
+    checkReplaceable(old, oldDisk);
+    takeIn(
+        device,
+        force,
+        patience,
+        (set, member) ->
+            replacing(set.plus(new Leg(member, -1, new MemberState.Spare())), old, member));
+  }
+
+  /** The set with a new member in it. */
+  private interface Place {
+    MemberSet of(MemberSet set, Member member) throws IOException;
+  }
+
+  private void takeIn(BlockDevice device, boolean force, Patience patience, Place place)
       throws IOException {
     array.checkWritable();
-    array.checkAlone("replacing by a new disk");
     checkUnknown(device);
-    checkReplaceable(find(oldDisk), oldDisk);
-    Member member = newMember.prepare(device, force);
-    Leg old = find(oldDisk);
-    array.change(
-        set -> replacing(set.plus(new Leg(member, -1, new MemberState.Spare())), old, member));
+    newMember.check(device, force);
+    var prepared = new AtomicReference<Announced>();
+    array.exclusively(() -> prepared.set(newMember.prepare(device, force)));
+    Announced announced = prepared.get();
+    boolean in = false;
+    try {
+      asking(
+          patience,
+          () ->
+              array.change(set -> {
+                announced.check();
+                return place.of(set, newMember.fit(announced, set));
+              }));
+      in = true;
+    } finally {
+      if (!in) {
+        takeBack(announced);
+      }
+    }
+  }
+
+  private void takeBack(Announced announced) {
+    try {
+      array.exclusively(() -> {
+        if (membership.current().find(announced.member()).isEmpty()) {
+          announced.takeBack();
+        }
+      });
+    } catch (IOException e) {
+      LOG.log(
+          Level.WARNING,
+          "{0} goes on telling that it is being added to the array, which it is not: {1}",
+          announced.member(),
+          e.getMessage());
+    }
+  }
+
+  /** Makes a change, again and again while a node does not find the disk it is about. */
+  private void asking(Patience patience, ClusterPort.Work change) throws IOException {
+    boolean made = false;
+    while (!made) {
+      try {
+        synchronized (this) {
+          change.run();
+        }
+        made = true;
+      } catch (RefusedElsewhere e) {
+        if (!e.isUnseen()) {
+          throw e;
+        }
+        patience.await(e);
+      }
+    }
   }
 
   /** As {@link #replace(String, BlockDevice, boolean)}, with a spare the array has already. */
@@ -216,7 +319,10 @@ public final class Members {
    */
   public synchronized void growSize(long sectors, boolean force) throws IOException {
     array.checkWritable();
-    array.checkAlone("another size");
+    if (array.isShared()) {
+      throw ArrayException.failed(
+          "another size of an array that several nodes have in use is not possible in this release");
+    }
     long largest = largestSize();
     MemberSet set = membership.current();
     if (sectors > largest) {
@@ -283,7 +389,11 @@ public final class Members {
     }
   }
 
-  private void reAdd(Candidate candidate, Member attached) throws IOException {
+  /**
+   * How a disk comes back. Whether the bitmap knows what it missed is looked at when nobody else
+   * can change the set any more: with its role vacant no bit is cleared.
+   */
+  private Membership.Step returning(Candidate candidate, Member attached) throws IOException {
     Superblock own = candidate.superblock();
     MemberSet set = membership.current();
     Set<Integer> roles = set.inSync().stream().map(Leg::role).collect(toSet());
@@ -300,20 +410,29 @@ public final class Members {
       throw ArrayException.failed(
           candidate.disk() + ": no role is vacant; zero-superblock it and add it as a spare");
     }
-    boolean byBitmap = newMember.isKnownToBitmap(candidate);
-    Member member = newMember.returning(candidate, attached, byBitmap);
-    Leg leg = new Leg(member, role, new MemberState.Recovering(0, byBitmap, false));
-    array.change(now -> {
+    Member member = newMember.returning(candidate, attached, newMember.isKnownToBitmap(candidate));
+    var known = new AtomicReference<Boolean>();
+    return now -> {
       if (vacantRole(now, role) != role) {
         throw ArrayException.failed("role " + role + " was taken meanwhile");
+      }
+      if (now.legs().stream()
+          .anyMatch(
+              leg -> leg.member() != attached && leg.member().devNumber() == member.devNumber())) {
+        throw ArrayException.failed(
+            "number %d was given to another disk meanwhile; try again"
+                .formatted(member.devNumber()));
       }
       if (array.isShared()
           && Candidate.read(candidate.device()).superblock().events() != own.events()) {
         throw ArrayException.failed(candidate.disk() + " was changed by another node meanwhile");
       }
+      if (known.get() == null) {
+        known.set(newMember.isKnownToBitmap(candidate));
+      }
       MemberSet without = attached == null ? now : now.minus(attached);
-      return without.plus(leg);
-    });
+      return without.plus(new Leg(member, role, new MemberState.Recovering(0, known.get(), false)));
+    };
   }
 
   /** The wanted role if nobody fills it, else the first that nobody fills; -1 if there is none. */

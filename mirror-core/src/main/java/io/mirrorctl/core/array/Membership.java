@@ -248,6 +248,7 @@ final class Membership {
     } catch (ExecutionException e) {
       switch (e.getCause()) {
         case ArrayException known -> throw known;
+        case RefusedElsewhere refused -> throw refused;
         case IOException io ->
             throw new DeviceException(DeviceException.kindOf(io), io.getMessage(), io);
         case Error error -> throw error;
@@ -356,7 +357,7 @@ final class Membership {
 
     @Override
     public boolean isDone() {
-      done = isDone.getAsBoolean();
+      done = done || isDone.getAsBoolean();
       return done;
     }
 
@@ -384,24 +385,59 @@ final class Membership {
     }
 
     @Override
-    public Set<Integer> returning() {
+    public List<ClusterPort.Coming> coming() {
       MemberSet before = current;
       MemberSet next;
       try {
-        synchronized (condemnedLock) {
-          next = withRolesFilled(step.apply(without(before, condemned)), condemned);
-        }
-      } catch (IOException notPossible) { // as will be seen when it is made
-        return Set.of();
+        next = next();
+      } catch (IOException notPossible) {
+        failure = notPossible;
+        done = true;
+        return List.of();
       }
-      return next.receivingFirst(before).stream()
-          .map(leg -> leg.member().devNumber())
-          .collect(toImmutableSet());
+      return next.legs().stream()
+          .filter(leg -> !before.has(leg.member().uuid()) || isReceivingFirst(leg, before))
+          .map(Leg::member)
+          .map(member -> new ClusterPort.Coming(member.devNumber(), member.uuid(), member.disk()))
+          .toList();
+    }
+
+    /** Without the locks, as a step may look at its disk. */
+    private MemberSet next() throws IOException {
+      Map<Member, Verdict> lost;
+      synchronized (condemnedLock) {
+        lost = Map.copyOf(condemned);
+      }
+      return withRolesFilled(step.apply(without(current, lost)), lost);
+    }
+
+    private static boolean isReceivingFirst(Leg leg, MemberSet before) {
+      return leg.receives() && before.find(leg.member()).filter(Leg::receives).isEmpty();
     }
 
     @Override
-    public void refused(String reason) {
-      failure = ArrayException.failed(reason);
+    public Set<Integer> going() {
+      try {
+        MemberSet next = next();
+        return current.legs().stream()
+            .map(Leg::member)
+            .filter(member -> !next.has(member.uuid()))
+            .map(Member::devNumber)
+            .collect(toImmutableSet());
+      } catch (IOException notPossible) { // as was told when it was asked who comes
+        return Set.of();
+      }
+    }
+
+    @Override
+    public void refused(int slot, String reason) {
+      failure = new RefusedElsewhere(slot, reason);
+      done = true;
+    }
+
+    @Override
+    public void unseen(int slot) {
+      failure = new RefusedElsewhere(slot);
       done = true;
     }
 

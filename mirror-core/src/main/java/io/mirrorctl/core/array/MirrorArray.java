@@ -17,12 +17,14 @@ import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.Superblock;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
 
 /**
  * An assembled RAID1 array on this node.
@@ -35,6 +37,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * means that the request was not carried out, or, for writes, that nothing is known about it.
  */
 public final class MirrorArray implements Closeable {
+  private static final System.Logger LOG = System.getLogger(MirrorArray.class.getName());
+
   private final String name;
   private final BitmapKind kind;
   private final ArrayOptions options;
@@ -52,6 +56,8 @@ public final class MirrorArray implements Closeable {
   private final Scrubbing scrubbing;
   private final BitmapDaemon daemon;
   private final Optional<Claims> claims;
+  private final Proposed proposed = new Proposed();
+  private final Executor io;
   private final List<ArrayEvent.Listener> listeners = new CopyOnWriteArrayList<>();
   private volatile ImmutableList<String> notices;
   private final int unit;
@@ -62,6 +68,7 @@ public final class MirrorArray implements Closeable {
     this.name = name;
     this.options = cluster.isShared() ? options.withReadPolicy(ReadPolicy.CLUSTERED) : options;
     this.cluster = cluster;
+    this.io = env.io();
     this.gate = new IoGate(env.ticker());
     this.suspended = new SuspendList(cluster.isShared(), env.ticker());
     this.kind = assembly.kind();
@@ -255,8 +262,21 @@ public final class MirrorArray implements Closeable {
         superblocks,
         storage,
         this::bitmap,
+        proposed,
+        this::letGo,
         this::adopted,
         () -> sync().wake());
+  }
+
+  /** As soon as nothing is on its way to it. */
+  void letGo(Member member) {
+    io.execute(() -> {
+      try {
+        member.close();
+      } catch (IOException e) {
+        LOG.log(Level.INFO, "closing {0}: {1}", member, e.getMessage());
+      }
+    });
   }
 
   private void adopted(int slot) {
@@ -412,6 +432,7 @@ public final class MirrorArray implements Closeable {
       }
     } finally {
       gate.close();
+      proposed.close();
       claims.ifPresent(Claims::release);
       happened(new ArrayEvent.Stopped());
       try {
@@ -492,13 +513,9 @@ public final class MirrorArray implements Closeable {
     return cluster.isShared();
   }
 
-  /** Refuses what is not yet told to other nodes. */
-  void checkAlone(String what) throws ArrayException {
-    if (cluster.isShared()) {
-      throw ArrayException.failed(
-          "%s is shared by the nodes of a cluster; %s is not possible then in this release"
-              .formatted(name, what));
-    }
+  /** Runs it while no other node changes the members. */
+  void exclusively(ClusterPort.Work work) throws IOException {
+    cluster.exclusively(work);
   }
 
   void checkWritable() throws ArrayException {
@@ -546,6 +563,11 @@ public final class MirrorArray implements Closeable {
         boolean sameKind = was != null && leg.state().getClass() == was.getClass();
         if (!sameKind || incomplete.contains(leg.member())) {
           changed(leg);
+        }
+      }
+      for (Leg leg : before.legs()) {
+        if (!after.has(leg.member().uuid())) {
+          happened(new ArrayEvent.MemberRemoved(leg.member().disk()));
         }
       }
       happened(new ArrayEvent.SuperblocksWritten(after.events()));

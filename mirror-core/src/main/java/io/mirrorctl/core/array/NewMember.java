@@ -13,14 +13,18 @@ import io.mirrorctl.core.format.BitmapHeaderRead;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.Feature;
 import io.mirrorctl.core.format.ForeignData;
+import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * Makes a disk ready to join a running array: bitmap slots and bad-block log are written here, the
- * superblock by the change that takes the disk in.
+ * superblock by the change that takes the disk in. Of a shared array other nodes have to find the
+ * disk before: for them it gets a superblock with events 0, an <em>announcement</em>, which is
+ * taken back if nothing comes of it.
  */
 final class NewMember {
   private final MirrorArray array;
@@ -32,16 +36,40 @@ final class NewMember {
   }
 
   /**
-   * @param force also if the disk holds something
+   * Looks whether the disk may be overwritten, which may take seconds.
+   *
+   * @param force also if it holds something
    */
-  Member prepare(BlockDevice device, boolean force) throws IOException {
-    MemberSet set = array.memberSet();
+  void check(BlockDevice device, boolean force) throws IOException {
+    checkFree(device, force);
+    ClaimGuard.check(device, env);
+  }
+
+  private void checkFree(BlockDevice device, boolean force) throws IOException {
     Optional<String> foreign = ForeignData.find(device);
-    if (foreign.isPresent() && !force) {
+    if (foreign.isPresent() && !force && !isAnnouncement(device)) {
       throw ArrayException.refused(
           device.name() + " holds " + foreign.get() + "; --force overwrites it");
     }
-    ClaimGuard.check(device, env);
+  }
+
+  /** Left by a node that died while it added the disk. */
+  private boolean isAnnouncement(BlockDevice device) throws IOException {
+    return MemberMetadata.read(device).superblock() instanceof SuperblockRead.Valid(Superblock s)
+        && s.events() == 0
+        && s.setUuid()
+            .equals(array.memberSet().inSync().getFirst().member().superblock().setUuid());
+  }
+
+  /**
+   * Writes what has to be there before the disk joins. Nobody else may change the array meanwhile,
+   * who may want to add the same disk.
+   *
+   * @param force also if the disk holds something
+   */
+  Announced prepare(BlockDevice device, boolean force) throws IOException {
+    MemberSet set = array.memberSet();
+    checkFree(device, force);
     Superblock like = set.inSync().getFirst().member().superblock();
     long room = checkRoom(device, like.dataOffset());
     boolean clustered = array.kind() == BitmapKind.CLUSTERED;
@@ -53,6 +81,8 @@ final class NewMember {
             .devflags(0)
             .cntCorrectedRead(0)
             .recoveryOffset(0)
+            .events(0)
+            .devRoles(ImmutableIntArray.of())
             .bblogSize(clustered ? 0 : like.bblogSize())
             .bblogOffset(clustered ? 0 : like.bblogOffset())
             .build();
@@ -65,7 +95,7 @@ final class NewMember {
           WriteOption.NONE);
     }
     device.flush();
-    return member;
+    return Announced.write(member, array.isShared());
   }
 
   private long checkRoom(BlockDevice device, long dataOffset) throws ArrayException {
@@ -184,6 +214,19 @@ final class NewMember {
     for (int slot = 0; slot < slots; slot++) {
       EmptySlot.write(member.device(), area, slot, slots == 1 ? header : vacant);
     }
+  }
+
+  /**
+   * The disk's number may be another's by now.
+   *
+   * @param set as it is while nobody else changes it
+   */
+  Member fit(Announced announced, MemberSet set) throws IOException {
+    Member member = announced.member();
+    if (isTaken(set, member.devNumber())) {
+      announced.number(freeNumber(set));
+    }
+    return member;
   }
 
   /** Not that of a member, and, while there are others, not that of one who may come back. */

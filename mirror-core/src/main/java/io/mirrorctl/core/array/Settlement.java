@@ -19,28 +19,27 @@ import java.util.Optional;
  */
 final class Settlement {
   private final MemberSet before;
+  private final Proposed proposed;
   private final Map<Member, Superblock> found;
   private final Superblock freshest;
 
-  private Settlement(MemberSet before, Map<Member, Superblock> found, Superblock freshest) {
+  private Settlement(
+      MemberSet before, Proposed proposed, Map<Member, Superblock> found, Superblock freshest) {
     this.before = before;
+    this.proposed = proposed;
     this.found = found;
     this.freshest = freshest;
   }
 
-  /** Reads the superblocks of all members at hand, also of those that are faulty. */
-  static Settlement read(MemberSet set) throws ArrayException {
+  /**
+   * Reads the superblocks of all members at hand, also of those that are faulty, and of disks that
+   * are to come in.
+   */
+  static Settlement read(MemberSet set, Proposed proposed) throws ArrayException {
     Map<Member, Superblock> found = new HashMap<>();
     List<String> unread = new ArrayList<>();
     for (Leg leg : set.legs()) {
-      try {
-        Superblock own = Candidate.read(leg.member().device()).superblock();
-        if (own.deviceUuid().equals(leg.member().uuid())) {
-          found.put(leg.member(), own);
-        }
-      } catch (IOException e) {
-        unread.add(e.getMessage());
-      }
+      read(leg.member(), found, unread);
     }
     Optional<Superblock> freshest =
         found.values().stream()
@@ -50,7 +49,19 @@ final class Settlement {
       throw ArrayException.failed(
           "no member has a superblock that can be read: " + String.join("; ", unread));
     }
-    return new Settlement(set, found, freshest.get());
+    proposed.coming().forEach(member -> read(member, found, unread));
+    return new Settlement(set, proposed, found, freshest.get());
+  }
+
+  private static void read(Member member, Map<Member, Superblock> found, List<String> unread) {
+    try {
+      Superblock own = Candidate.read(member.device()).superblock();
+      if (own.deviceUuid().equals(member.uuid())) {
+        found.put(member, own);
+      }
+    } catch (IOException e) {
+      unread.add(e.getMessage());
+    }
   }
 
   /** What the freshest superblock shows. */
@@ -87,9 +98,16 @@ final class Settlement {
   private MemberSet set(boolean undecided, long events) throws ArrayException {
     checkAllAttached();
     List<Leg> legs = new ArrayList<>();
-    for (Leg leg : before.legs()) {
-      legs.add(settled(leg, undecided));
+    List<Leg> come = new ArrayList<>();
+    for (Member member : proposed.coming()) {
+      arrived(member, undecided).ifPresent(come::add);
     }
+    for (Leg leg : before.legs()) {
+      if (!isGone(leg) && !isSuperseded(leg, come)) {
+        legs.add(settled(leg, undecided));
+      }
+    }
+    legs.addAll(come);
     ImmutableList<Leg> all = ImmutableList.copyOf(legs);
     if (all.stream().noneMatch(Leg::isInSync)) {
       throw ArrayException.failed("this node reaches no in-sync member");
@@ -97,9 +115,55 @@ final class Settlement {
     return new MemberSet(all, freshest.raidDisks(), freshest.size(), events);
   }
 
-  /** The superblocks as they were read, into the members. */
+  /** What becomes of a disk that was to come in; nothing if its superblock does not tell of it. */
+  private Optional<Leg> arrived(Member member, boolean undecided) throws ArrayException {
+    int role = freshest.roleOf(member.devNumber());
+    Superblock own = found.get(member);
+    boolean told =
+        own != null && own.events() == freshest.events() && own.devNumber() == member.devNumber();
+    if (role >= freshest.raidDisks()) {
+      return told && role == Superblock.ROLE_SPARE
+          ? Optional.of(new Leg(member, -1, new MemberState.Spare()))
+          : Optional.empty();
+    }
+    if (told) {
+      return Optional.of(new Leg(member, role, AssemblyPlan.activeState(own)));
+    }
+    if (!undecided) {
+      throw ArrayException.failed(
+          member + " came in on other nodes and cannot be read here as they wrote it");
+    }
+    return Optional.of(
+        new Leg(
+            member,
+            -1,
+            new MemberState.Faulty("the node that took it in died before it was told; re-add it")));
+  }
+
+  /** Who stays has a role, is called faulty, or was told the new events. */
+  private boolean isGone(Leg leg) {
+    int number = leg.member().devNumber();
+    Superblock own = found.get(leg.member());
+    return proposed.isGoing(number)
+        && freshest.roleOf(number) == Superblock.ROLE_SPARE
+        && (own == null || own.events() < freshest.events());
+  }
+
+  /** Its number is another disk's now. */
+  private static boolean isSuperseded(Leg leg, List<Leg> come) {
+    return leg.isFaulty()
+        && come.stream().anyMatch(other -> other.member().devNumber() == leg.member().devNumber());
+  }
+
+  /**
+   * The superblocks as they were read, into the members; those who came in too late keep theirs.
+   */
   void takeOver() {
-    found.forEach(Member::superblock);
+    found.forEach((member, own) -> {
+      if (before.find(member).isPresent() || own.events() == freshest.events()) {
+        member.superblock(own);
+      }
+    });
   }
 
   private void checkAllAttached() throws ArrayException {
@@ -107,7 +171,8 @@ final class Settlement {
       int role = freshest.roleOf(number);
       int wanted = number;
       if (role < freshest.raidDisks()
-          && before.legs().stream().noneMatch(leg -> leg.member().devNumber() == wanted)) {
+          && before.legs().stream().noneMatch(leg -> leg.member().devNumber() == wanted)
+          && proposed.coming().stream().noneMatch(member -> member.devNumber() == wanted)) {
         throw ArrayException.failed(
             "member %d (role %d) is in use on other nodes and not attached here"
                 .formatted(number, role));

@@ -3,6 +3,7 @@ package io.mirrorctl.core.array;
 import static com.google.common.collect.ImmutableSet.toImmutableSet;
 
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
+import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceException;
 import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
@@ -12,6 +13,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
@@ -23,10 +26,13 @@ final class SharedControl implements ArrayControl {
   private final Superblocks superblocks;
   private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
+  private final Proposed proposed;
+  private final Consumer<Member> letGo;
   private final IntConsumer adopted;
   private final Runnable copyDue;
 
   /**
+   * @param letGo told members that are none any more
    * @param adopted told a slot whose node is dead and forgotten
    * @param copyDue called when there may be something to copy
    */
@@ -37,6 +43,8 @@ final class SharedControl implements ArrayControl {
       Superblocks superblocks,
       SlotStorage storage,
       Supplier<WriteIntentBitmap> bitmap,
+      Proposed proposed,
+      Consumer<Member> letGo,
       IntConsumer adopted,
       Runnable copyDue) {
     this.membership = membership;
@@ -45,15 +53,51 @@ final class SharedControl implements ArrayControl {
     this.superblocks = superblocks;
     this.storage = storage;
     this.bitmap = bitmap;
+    this.proposed = proposed;
+    this.letGo = letGo;
     this.adopted = adopted;
     this.copyDue = copyDue;
   }
 
   @Override
-  public void reach(int number) throws IOException {
-    Member member = leg(number).member();
+  public boolean reach(int number, UUID device) throws IOException {
+    Optional<Leg> leg =
+        membership.current().legs().stream()
+            .filter(one -> one.member().uuid().equals(device))
+            .findFirst();
+    if (leg.isEmpty()) {
+      return proposed.find(device).isPresent();
+    }
+    Member member = leg.get().member();
+    if (member.devNumber() != number) {
+      throw ArrayException.failed(
+          "%s is member %d here, not %d".formatted(member, member.devNumber(), number));
+    }
     member.checkNoPagesOut();
     read(member);
+    return true;
+  }
+
+  @Override
+  public void attach(int number, UUID device, BlockDevice disk) throws IOException {
+    proposed.attach(number, device, disk, membership.current());
+  }
+
+  @Override
+  public void letGo(int number) throws IOException {
+    Optional<Leg> leg =
+        membership.current().legs().stream()
+            .filter(one -> one.member().devNumber() == number)
+            .findFirst();
+    if (leg.filter(Leg::receives).isPresent()) {
+      throw ArrayException.failed(leg.get().member() + " is in use here");
+    }
+    proposed.leave(number);
+  }
+
+  @Override
+  public void withdraw() {
+    proposed.withdrawn();
   }
 
   private Leg leg(int number) throws ArrayException {
@@ -112,7 +156,7 @@ final class SharedControl implements ArrayControl {
 
   @Override
   public void settle(long events) throws IOException {
-    Settlement settlement = Settlement.read(membership.current());
+    Settlement settlement = Settlement.read(membership.current(), proposed);
     if (settlement.events() < events) {
       throw ArrayException.failed(
           "another node wrote superblocks with events %d, here they show %d: these are not the same disks"
@@ -129,6 +173,11 @@ final class SharedControl implements ArrayControl {
       storage.introduce(leg.member(), bitmap.get(), Optional.empty());
     }
     membership.adopt(next);
+    before.legs().stream()
+        .map(Leg::member)
+        .filter(member -> next.find(member).isEmpty())
+        .forEach(letGo);
+    proposed.made(next);
   }
 
   @Override
@@ -139,7 +188,7 @@ final class SharedControl implements ArrayControl {
 
   @Override
   public ClusterPort.Committed agree() throws IOException {
-    Settlement settlement = Settlement.read(membership.current());
+    Settlement settlement = Settlement.read(membership.current(), proposed);
     MemberSet next = settlement.undecided();
     superblocks.resyncOffset(settlement.resyncOffset());
     goBy(settlement, next);

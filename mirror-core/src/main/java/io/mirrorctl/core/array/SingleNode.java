@@ -29,6 +29,7 @@ final class SingleNode implements ClusterPort {
 
   @Override
   public void transact(SetChange change) throws IOException {
+    var _ = change.coming();
     if (change.isDone()) {
       return;
     }
@@ -38,6 +39,11 @@ final class SingleNode implements ClusterPort {
     } finally {
       change.resume();
     }
+  }
+
+  @Override
+  public void exclusively(Work work) throws IOException {
+    work.run();
   }
 
   @Override

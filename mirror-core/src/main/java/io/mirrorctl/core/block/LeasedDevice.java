@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * A member as a node of a cluster may use it: no request is submitted, and no result used, while
@@ -17,10 +18,19 @@ import java.util.Set;
 public final class LeasedDevice implements VolatileDevice, FencingDevice {
   private final BlockDevice device;
   private final IoLease lease;
+  private final Consumer<LeasedDevice> onClose;
 
   public LeasedDevice(BlockDevice device, IoLease lease) {
+    this(device, lease, _ -> {});
+  }
+
+  /**
+   * @param onClose told before it is closed
+   */
+  public LeasedDevice(BlockDevice device, IoLease lease, Consumer<LeasedDevice> onClose) {
     this.device = device;
     this.lease = lease;
+    this.onClose = onClose;
   }
 
   @Override
@@ -149,6 +159,7 @@ public final class LeasedDevice implements VolatileDevice, FencingDevice {
 
   @Override
   public void close() throws IOException {
+    onClose.accept(this);
     device.close();
   }
 }

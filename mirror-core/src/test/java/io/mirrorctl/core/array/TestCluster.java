@@ -2,8 +2,10 @@ package io.mirrorctl.core.array;
 
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
+import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.SlotImage;
 import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
@@ -16,7 +18,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 
 /**
@@ -42,6 +46,10 @@ final class TestCluster implements AutoCloseable {
   private static final long GRANULE_SECTORS = 16;
 
   private final List<SimDisk> disks;
+
+  /** In the reach of all nodes, and no members at first. */
+  private final List<SimDisk> strangers = new CopyOnWriteArrayList<>();
+
   private final NodeLock token = new NodeLock();
   private final NodeLock resync = new NodeLock();
   private final AtomicInteger resyncsBegun = new AtomicInteger();
@@ -90,9 +98,10 @@ final class TestCluster implements AutoCloseable {
 
   /** A node that leaves copying to others. */
   TestNode joinIdle() throws Exception {
+    List<SimDisk> present = members();
     TestNode node;
     synchronized (this) {
-      node = new TestNode(this, freeSlot(), disks);
+      node = new TestNode(this, freeSlot(), present);
       everybody.add(node);
     }
     NodeLock.Ticket ticket = token.acquire(node);
@@ -177,7 +186,7 @@ final class TestCluster implements AutoCloseable {
       throw new InterruptedIOException("interrupted while waiting for the token");
     }
     try {
-      if (!change.isDone()) {
+      if (!change.isDone() && agreed(sender, change)) {
         everywhere(sender, change);
       }
     } finally {
@@ -185,6 +194,88 @@ final class TestCluster implements AutoCloseable {
         token.release(ticket);
       }
     }
+  }
+
+  /** Runs it with the token. */
+  void exclusively(TestNode node, ClusterPort.Work work) throws IOException {
+    NodeLock.Ticket ticket;
+    try {
+      ticket = token.acquire(node);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while waiting for the token");
+    }
+    try {
+      work.run();
+    } finally {
+      if (!node.isDead()) {
+        token.release(ticket);
+      }
+    }
+  }
+
+  /** Whether all nodes reach who comes in, and let go of who goes. */
+  private boolean agreed(TestNode sender, ClusterPort.SetChange change) throws IOException {
+    List<TestNode> asked = new ArrayList<>();
+    for (ClusterPort.Coming coming : change.coming()) {
+      for (TestNode other : others(sender)) {
+        asked.add(other);
+        if (!finds(other, coming)) {
+          asked.forEach(node -> node.control().withdraw());
+          change.unseen(other.slot());
+          return false;
+        }
+        step(sender, "asked " + asked.size());
+      }
+    }
+    for (int number : change.going()) {
+      for (TestNode other : others(sender)) {
+        asked.add(other);
+        try {
+          other.control().letGo(number);
+        } catch (IOException e) {
+          asked.forEach(node -> node.control().withdraw());
+          change.refused(other.slot(), e.getMessage());
+          return false;
+        }
+      }
+    }
+    return !change.isDone();
+  }
+
+  private boolean finds(TestNode node, ClusterPort.Coming coming) throws IOException {
+    if (node.isDead() || node.control().reach(coming.number(), coming.device())) {
+      return true;
+    }
+    Optional<SimDisk> disk =
+        Stream.concat(disks.stream(), strangers.stream())
+            .filter(one -> one.name().equals(coming.disk()))
+            .findFirst();
+    if (node.blind || disk.isEmpty()) {
+      return false;
+    }
+    node.control().attach(coming.number(), coming.device(), node.way(disk.get()));
+    return true;
+  }
+
+  /** A disk that all nodes can find. */
+  SimDisk bring(SimDisk disk) {
+    strangers.add(disk);
+    return disk;
+  }
+
+  /** Of the disks at hand those that a node has to open. */
+  private List<SimDisk> members() throws IOException {
+    List<SimDisk> members = new ArrayList<>(disks);
+    for (SimDisk disk : strangers) {
+      boolean isMember =
+          MemberMetadata.read(disk).superblock() instanceof SuperblockRead.Valid(Superblock own)
+              && own.events() > 0;
+      if (isMember) {
+        members.add(disk);
+      }
+    }
+    return members;
   }
 
   private void everywhere(TestNode sender, ClusterPort.SetChange change) throws IOException {

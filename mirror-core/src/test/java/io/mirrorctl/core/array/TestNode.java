@@ -13,6 +13,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** A node of a {@link TestCluster}: an array, its port, and what it takes to die. */
 final class TestNode implements ClusterPort {
+  static final Patience NO_PATIENCE =
+      unseen -> {
+        throw unseen;
+      };
+
   private final TestCluster cluster;
   private final int slot;
   private final TestLease lease = new TestLease();
@@ -63,6 +68,21 @@ final class TestNode implements ClusterPort {
     return array.control();
   }
 
+  /** The node's own way to a disk that is not in the array yet. */
+  NodeDisk way(SimDisk disk) {
+    NodeDisk way = new NodeDisk(disk, lease, inFlight);
+    disks.add(way);
+    return way;
+  }
+
+  /** It does not find disks that others announce. */
+  volatile boolean blind;
+
+  /** Adds a disk; who waits for a node that does not find it gives up at once. */
+  void add(SimDisk disk) throws IOException {
+    array.members().add(way(disk), false, NO_PATIENCE);
+  }
+
   NodeDisk disk(int number) {
     return disks.get(number);
   }
@@ -106,7 +126,10 @@ final class TestNode implements ClusterPort {
   }
 
   MemberState state(int disk) {
-    String name = disks.get(disk).name();
+    return state(disks.get(disk).name());
+  }
+
+  MemberState state(String name) {
     return array.status().members().stream()
         .filter(member -> member.disk().equals(name))
         .findFirst()
@@ -147,6 +170,16 @@ final class TestNode implements ClusterPort {
     calling.incrementAndGet();
     try {
       cluster.transact(this, change);
+    } finally {
+      calling.decrementAndGet();
+    }
+  }
+
+  @Override
+  public void exclusively(Work work) throws IOException {
+    calling.incrementAndGet();
+    try {
+      cluster.exclusively(this, work);
     } finally {
       calling.decrementAndGet();
     }

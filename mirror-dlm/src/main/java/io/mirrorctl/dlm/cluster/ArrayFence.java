@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +27,7 @@ final class ArrayFence {
   /** After two reads in sequence this node's view is no older than what it had seen before. */
   private static final int READS = 2;
 
-  private final List<? extends FencingDevice> disks;
+  private final List<FencingDevice> disks;
   private final Membership membership;
   private final int highestNode;
   private final Executor io;
@@ -37,9 +38,35 @@ final class ArrayFence {
   ArrayFence(
       List<? extends FencingDevice> disks, Membership membership, int highestNode, Executor io) {
     this.highestNode = highestNode;
-    this.disks = List.copyOf(disks);
+    this.disks = new CopyOnWriteArrayList<>(disks);
     this.membership = membership;
     this.io = io;
+  }
+
+  /**
+   * A disk comes in: before it is used it refuses everybody whose life is over.
+   *
+   * @throws IOException if it does not yet
+   */
+  void admit(FencingDevice disk) throws IOException {
+    disks.add(disk); // before it is told of the dead: who dies now is not missed
+    boolean told = false;
+    try {
+      awaitView();
+      fence(disk, allGone(), "who is not in the cluster");
+      told = true;
+    } catch (CompletionException e) {
+      throw new IOException(e.getCause().getMessage(), e.getCause());
+    } finally {
+      if (!told) {
+        dismiss(disk);
+      }
+    }
+  }
+
+  /** A disk has not come in after all. */
+  void dismiss(FencingDevice disk) {
+    disks.remove(disk);
   }
 
   /**
@@ -73,6 +100,10 @@ final class ArrayFence {
    */
   void fenceAllGone() throws IOException {
     awaitView();
+    fence(allGone(), "who is not in the cluster");
+  }
+
+  private Map<Integer, Long> allGone() throws IOException {
     Standing standing = membership.standing();
     long next = standing.nextIncarnation();
     var gone = new TreeMap<Integer, Long>();
@@ -85,7 +116,7 @@ final class ArrayFence {
     }
     gone.merge(standing.node(), standing.incarnation() - 1, Math::min);
     gone.values().removeIf(incarnation -> incarnation < 0);
-    fence(gone, "who is not in the cluster");
+    return gone;
   }
 
   private void fence(Map<Integer, Long> victims, String who) throws IOException {

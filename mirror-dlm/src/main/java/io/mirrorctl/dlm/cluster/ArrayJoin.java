@@ -61,6 +61,7 @@ final class ArrayJoin {
   private final Coherence coherence;
   private final Deaths deaths = new Deaths();
   private final Paths paths;
+  private final Arrivals arrivals;
   private final Inbox inbox;
   private final ArrayEvents events;
   private LockspaceChannel channel;
@@ -69,23 +70,25 @@ final class ArrayJoin {
   private Optional<ArrayFence> guarded = Optional.empty();
 
   /**
-   * @param devices under the lease; closed if this fails
+   * @param devices open; closed if this fails
    */
   ArrayJoin(
       ClusterNode node,
       String name,
-      List<LeasedDevice> devices,
+      List<? extends BlockDevice> devices,
       ArrayLease lease,
       ArrayOptions options,
-      Coherence coherence) {
+      Coherence coherence,
+      DiskFinder finder) {
     this.node = node;
     this.name = name;
-    this.devices = devices;
     this.lease = lease;
     this.options = options;
     this.coherence = coherence;
     this.paths = new Paths(node.paths(), node.env());
-    this.inbox = new Inbox(paths, node.env(), node::halt);
+    this.arrivals = new Arrivals(name, lease, finder, node.env().io());
+    this.devices = devices.stream().map(arrivals::leased).toList();
+    this.inbox = new Inbox(paths, arrivals, node.env(), node::halt);
     this.events = new ArrayEvents(deaths, inbox);
   }
 
@@ -272,6 +275,7 @@ final class ArrayJoin {
         new ArrayPort(
             lockspace.slot(), slots, token, deaths, changes, paths, turns, node.claimant());
     guarded = Optional.of(fence);
+    arrivals.fencedBy(fence);
     node.guard(fence);
     ClusterArray array;
     try (Token.Held held = token.join()) {
@@ -304,6 +308,7 @@ final class ArrayJoin {
                   turns,
                   takeover,
                   inbox,
+                  arrivals,
                   rangeBytes.map(
                       bytes -> new CoherentRanges(lockspace, mirror.device()::sizeBytes, bytes))),
               node.settings().ioMargin(),

@@ -75,6 +75,11 @@ final class ArrayPort implements ClusterPort {
   }
 
   @Override
+  public void exclusively(Work work) throws IOException {
+    changes.exclusively(work);
+  }
+
+  @Override
   public Permit beginResync() throws IOException, InterruptedException {
     return turns.resync();
   }

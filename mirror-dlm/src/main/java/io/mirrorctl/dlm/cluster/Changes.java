@@ -1,18 +1,24 @@
 package io.mirrorctl.dlm.cluster;
 
 import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.array.ClusterPort.Coming;
 import io.mirrorctl.core.array.ClusterPort.Committed;
 import io.mirrorctl.core.array.ClusterPort.SetChange;
+import io.mirrorctl.core.array.ClusterPort.Work;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.message.Bits256;
-import io.mirrorctl.dlm.message.ClusterMessage;
 import io.mirrorctl.dlm.message.ClusterMessage.Change;
+import io.mirrorctl.dlm.message.ClusterMessage.DiskName;
 import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
+import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
+import io.mirrorctl.dlm.message.ClusterMessage.Remove;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
 import io.mirrorctl.dlm.message.Delivery;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
@@ -54,12 +60,12 @@ final class Changes {
     this.halt = halt;
   }
 
-  private interface Work<T> {
+  private interface Task<T> {
     T run() throws IOException;
   }
 
   /** Does what only this node's own member I/O can hold up. */
-  private <T> T limited(String what, Work<T> work) throws IOException {
+  private <T> T limited(String what, Task<T> work) throws IOException {
     Future<?> limit =
         env.timer()
             .schedule(
@@ -154,18 +160,72 @@ final class Changes {
     }
   }
 
-  /** Whether all nodes reach the members that begin to receive. */
-  private static boolean isPossible(Token.Held held, SetChange change) throws IOException {
-    for (int number : change.returning()) {
-      Optional<Delivery.Refused> refused = held.propose(new ClusterMessage.ReAdd(number));
+  /** Whether all nodes have the disks that come in or begin to receive, and let go of who goes. */
+  private boolean isPossible(Token.Held held, SetChange change) throws IOException {
+    List<Coming> coming = new ArrayList<>();
+    Void _ =
+        limited(
+            "looking at a disk that comes in",
+            () -> {
+              coming.addAll(change.coming());
+              return null;
+            });
+    if (change.isDone()) {
+      return false;
+    }
+    for (Coming member : coming) {
+      Optional<Delivery.Refused> refused = announce(held, member);
       if (refused.isPresent()) {
-        change.refused(
-            "the node of slot %d refused: %s"
-                .formatted(refused.get().slot(), refused.get().reason()));
+        if (refused.get().reason().equals(NewDisk.NOT_FOUND)) {
+          change.unseen(refused.get().slot());
+        } else {
+          change.refused(refused.get().slot(), refused.get().reason());
+        }
+        return false;
+      }
+    }
+    for (int number : change.going()) {
+      Optional<Delivery.Refused> refused = held.propose(new Remove(number));
+      if (refused.isPresent()) {
+        change.refused(refused.get().slot(), refused.get().reason());
         return false;
       }
     }
     return true;
+  }
+
+  private static Optional<Delivery.Refused> announce(Token.Held held, Coming member)
+      throws IOException {
+    for (DiskName part : DiskName.of(member.disk())) {
+      Optional<Delivery.Refused> refused = held.propose(part);
+      if (refused.isPresent()) {
+        return refused;
+      }
+    }
+    return held.propose(new NewDisk(member.device(), member.number()));
+  }
+
+  /** Runs it under the token; limited, as it may do I/O. */
+  void exclusively(Work work) throws IOException {
+    try (Token.Held held = token.take()) {
+      ReentrantLock alone = held.changing();
+      alone.lock();
+      try {
+        paths.checkNotLost();
+        if (inbox.control().isPresent()) {
+          settle(held);
+        }
+        Void _ =
+            limited(
+                "writing to a disk that comes in",
+                () -> {
+                  work.run();
+                  return null;
+                });
+      } finally {
+        alone.unlock();
+      }
+    }
   }
 
   /** False if a member has failed meanwhile that nobody was asked about. */

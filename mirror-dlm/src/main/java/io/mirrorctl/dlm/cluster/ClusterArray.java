@@ -4,7 +4,9 @@ import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.ClusterPort;
+import io.mirrorctl.core.array.Members;
 import io.mirrorctl.core.array.MirrorArray;
+import io.mirrorctl.core.array.Patience;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.resync.SyncThread;
@@ -52,6 +54,7 @@ public final class ClusterArray implements Mirror {
       ResyncTurns turns,
       Takeover takeover,
       Inbox inbox,
+      Arrivals arrivals,
       Optional<CoherentRanges> ranges) {}
 
   private final Parts parts;
@@ -105,6 +108,39 @@ public final class ClusterArray implements Mirror {
   /** The lockspace in which the nodes that have the array in use meet. */
   public Lockspace lockspace() {
     return parts.channel().lockspace();
+  }
+
+  /**
+   * Adds a disk on all nodes, as {@link Members#add(BlockDevice, boolean, Patience)}.
+   *
+   * @param disk open for use with other nodes
+   */
+  public void add(BlockDevice disk, boolean force, Patience patience) throws IOException {
+    parts.arrivals().admit(disk, leased -> members().add(leased, force, patience));
+  }
+
+  /**
+   * Takes a disk back on all nodes, as {@link Members#reAdd(BlockDevice, Patience)}.
+   *
+   * @param disk open for use with other nodes
+   */
+  public void reAdd(BlockDevice disk, Patience patience) throws IOException {
+    parts.arrivals().admit(disk, leased -> members().reAdd(leased, patience));
+  }
+
+  /**
+   * Replaces a member on all nodes, as {@link Members#replace(String, BlockDevice, boolean,
+   * Patience)}.
+   *
+   * @param with open for use with other nodes
+   */
+  public void replace(String old, BlockDevice with, boolean force, Patience patience)
+      throws IOException {
+    parts.arrivals().admit(with, leased -> members().replace(old, leased, force, patience));
+  }
+
+  private Members members() {
+    return parts.array().members();
   }
 
   /**

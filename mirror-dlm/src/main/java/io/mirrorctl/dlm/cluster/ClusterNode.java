@@ -6,7 +6,6 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.array.ClusterPort;
 import io.mirrorctl.core.array.LateRange;
 import io.mirrorctl.core.block.BlockDevice;
-import io.mirrorctl.core.block.LeasedDevice;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.env.Loop;
 import io.mirrorctl.core.format.ClaimOwner;
@@ -225,15 +224,18 @@ public final class ClusterNode implements AutoCloseable {
    * @param devices its members, open; they belong to the array, and are closed with it or when this
    *     fails
    * @param coherence the same on all nodes that have it in use
+   * @param finder looks for disks that other nodes add
    * @throws IOException if that is not possible, saying why: for instance if no slot is free
    */
   public ClusterArray assemble(
-      String name, List<? extends BlockDevice> devices, ArrayOptions options, Coherence coherence)
+      String name,
+      List<? extends BlockDevice> devices,
+      ArrayOptions options,
+      Coherence coherence,
+      DiskFinder finder)
       throws IOException {
     var lease = new ArrayLease(gate, self.late());
-    List<LeasedDevice> leased =
-        devices.stream().map(device -> new LeasedDevice(device, lease)).toList();
-    return new ArrayJoin(this, name, leased, lease, options, coherence).run();
+    return new ArrayJoin(this, name, devices, lease, options, coherence, finder).run();
   }
 
   /**

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -32,12 +33,18 @@ final class Inbox implements MessageListener {
   private static final Logger LOG = LoggerFactory.getLogger(Inbox.class);
 
   private final Paths paths;
+  private final Arrivals arrivals;
   private final Executor sequence;
   private final Consumer<String> halt;
   private volatile Optional<ArrayControl> control = Optional.empty();
 
-  /** Touched in the sequence. */
+  /** Touched in the sequence, as is what follows. */
   private final PeerWindows peers = new PeerWindows();
+
+  private final DiskNameParts diskName = new DiskNameParts();
+
+  /** Sequence of the last proposal that the array was told of. */
+  private int proposal;
 
   /** This node is no member any more: it answers nothing, as its I/O may still be under way. */
   private volatile boolean halted;
@@ -48,8 +55,9 @@ final class Inbox implements MessageListener {
   /**
    * @param halt ends this node's part in the cluster at once
    */
-  Inbox(Paths paths, Env env, Consumer<String> halt) {
+  Inbox(Paths paths, Arrivals arrivals, Env env, Consumer<String> halt) {
     this.paths = paths;
+    this.arrivals = arrivals;
     this.halt = halt;
     sequence = MoreExecutors.newSequentialExecutor(env.io());
   }
@@ -128,15 +136,24 @@ final class Inbox implements MessageListener {
         peers.forget(envelope.sender());
         array.suspend(envelope.sender(), List.of());
       }
-      case ClusterMessage.ResyncStart _,
-          ClusterMessage.Abort _,
-          ClusterMessage.BitmapNeedsSync _ -> {}
-      case ClusterMessage.ReAdd(int number) -> {
+      case ClusterMessage.Abort(int sequence) -> {
+        if (sequence == proposal) {
+          array.withdraw();
+        }
+      }
+      case ClusterMessage.ResyncStart _, ClusterMessage.BitmapNeedsSync _ -> {}
+      case ClusterMessage.DiskName part -> diskName.add(part);
+      case ClusterMessage.NewDisk(UUID device, int number) -> {
+        proposal = envelope.sequence();
+        return arrivals.find(array, device, number, diskName.take());
+      }
+      case ClusterMessage.Remove(int number) -> {
+        proposal = envelope.sequence();
         try {
-          array.reach(number);
+          array.letGo(number);
         } catch (IOException e) {
-          LOG.warn("a member cannot be taken back: {}", e.getMessage());
-          return Answer.refused("cannot read member " + number);
+          LOG.warn("a member cannot be removed: {}", e.getMessage());
+          return Answer.refused("member %d is in use".formatted(number));
         }
       }
       case ClusterMessage.Rewrite(int slot) -> {
@@ -152,7 +169,7 @@ final class Inbox implements MessageListener {
           return Answer.refused(Paths.REACHED);
         }
       }
-      case ClusterMessage.NewDisk _, ClusterMessage.Remove _, ClusterMessage.BitmapResize _ -> {
+      case ClusterMessage.BitmapResize _ -> {
         return Answer.refused("not supported yet");
       }
       case ClusterMessage.ChangeCapacity _ ->

@@ -2,7 +2,12 @@ package io.mirrorctl.dlm.message;
 
 import static com.google.common.base.Preconditions.checkArgument;
 
+import io.mirrorctl.dlm.store.Bytes;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
+import java.util.stream.IntStream;
 
 /**
  * What a node broadcasts to the other members of an array's lockspace: the messages of Linux's
@@ -23,26 +28,61 @@ public sealed interface ClusterMessage {
   sealed interface Fact extends ClusterMessage {}
 
   /**
-   * A disk is about to become member {@code number}: accepted by who finds it.
+   * A disk is about to become member {@code number}, or, as that, to receive writes again: accepted
+   * by who has it or finds it. Refused while old I/O to it is out.
    *
    * @param device its UUID, as in its superblock
    */
   record NewDisk(UUID device, int number) implements Proposal {
+    /** What who does not find the disk refuses with: it may be asked again. */
+    public static final String NOT_FOUND = "not found";
+
     public NewDisk {
       checkNumber(number);
+    }
+  }
+
+  /**
+   * A part of the name under which the sender knows the disk of the {@link NewDisk} that follows.
+   *
+   * @param part from 0
+   * @param parts how many there are
+   * @param text UTF-8, which may be cut inside a character; 1 to 48 bytes, none of them 0
+   */
+  record DiskName(int part, int parts, Bytes text) implements Proposal {
+    static final int MAX_BYTES = 48;
+
+    public DiskName {
+      checkArgument(
+          part >= 0 && part < parts && parts <= 0xFFFF, "part %s of %s of a name", part, parts);
+      checkArgument(
+          text.size() >= 1 && text.size() <= MAX_BYTES, "%s bytes of a name", text.size());
+      for (byte one : text.toArray()) {
+        checkArgument(one != 0, "a name with a zero in it");
+      }
+    }
+
+    /** All parts of a name. */
+    public static List<DiskName> of(String disk) {
+      byte[] bytes = disk.getBytes(StandardCharsets.UTF_8);
+      int parts = Math.ceilDiv(bytes.length, MAX_BYTES);
+      return IntStream.range(0, parts)
+          .mapToObj(part ->
+              new DiskName(
+                  part,
+                  parts,
+                  Bytes.of(
+                      Arrays.copyOfRange(
+                          bytes,
+                          part * MAX_BYTES,
+                          Math.min(bytes.length, (part + 1) * MAX_BYTES)))))
+          .toList();
     }
   }
 
   /** A member that has no role is about to leave the array. */
   record Remove(int number) implements Proposal {
     public Remove {
-      checkNumber(number);
-    }
-  }
-
-  /** A failed member is about to receive writes again. Refused while old I/O to it is out. */
-  record ReAdd(int number) implements Proposal {
-    public ReAdd {
       checkNumber(number);
     }
   }

@@ -9,11 +9,11 @@ import io.mirrorctl.dlm.message.ClusterMessage.BitmapNeedsSync;
 import io.mirrorctl.dlm.message.ClusterMessage.BitmapResize;
 import io.mirrorctl.dlm.message.ClusterMessage.Change;
 import io.mirrorctl.dlm.message.ClusterMessage.ChangeCapacity;
+import io.mirrorctl.dlm.message.ClusterMessage.DiskName;
 import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
 import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
 import io.mirrorctl.dlm.message.ClusterMessage.Probe;
-import io.mirrorctl.dlm.message.ClusterMessage.ReAdd;
 import io.mirrorctl.dlm.message.ClusterMessage.Remove;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
 import io.mirrorctl.dlm.message.ClusterMessage.ResyncFinished;
@@ -48,10 +48,10 @@ public final class MessageCodec {
 
   static final int NEW_DISK = 0x01;
   static final int REMOVE = 0x02;
-  static final int RE_ADD = 0x03;
   static final int BITMAP_RESIZE = 0x04;
   static final int RESYNC_START = 0x05;
   static final int PROBE = 0x06;
+  static final int DISK_NAME = 0x07;
   static final int HOLD = 0x81;
   static final int METADATA_UPDATED = 0x82;
   static final int RESUME = 0x83;
@@ -68,6 +68,7 @@ public final class MessageCodec {
   private static final int AT_RANGES = 8;
   private static final int RANGE_BYTES = 12;
   private static final int AT_MASK = 32;
+  private static final int AT_TEXT = 16;
 
   private MessageCodec() {}
 
@@ -118,10 +119,10 @@ public final class MessageCodec {
     return switch (message) {
       case NewDisk _ -> NEW_DISK;
       case Remove _ -> REMOVE;
-      case ReAdd _ -> RE_ADD;
       case BitmapResize _ -> BITMAP_RESIZE;
       case ResyncStart _ -> RESYNC_START;
       case Probe _ -> PROBE;
+      case DiskName _ -> DISK_NAME;
       case Hold _ -> HOLD;
       case MetadataUpdated _ -> METADATA_UPDATED;
       case Resume _ -> RESUME;
@@ -139,11 +140,12 @@ public final class MessageCodec {
       case NewDisk(var device, int number) ->
           b.putShort(8, (short) number).put(16, MdUuid.toBytes(device));
       case Remove(int number) -> b.putShort(8, (short) number);
-      case ReAdd(int number) -> b.putShort(8, (short) number);
       case BitmapResize(long sectors, long chunkSectors) ->
           b.putLong(8, sectors).putInt(16, (int) chunkSectors);
       case ResyncStart() -> {}
       case Probe(int number) -> b.putShort(8, (short) number);
+      case DiskName(int part, int parts, var text) ->
+          b.putShort(8, (short) part).putShort(10, (short) parts).put(AT_TEXT, text.toArray());
       case Hold(var change, long events, var failing) -> {
         b.put(8, (byte) (CHANGES.indexOf(change) + 1)).putLong(16, events);
         putBits(b, AT_MASK, failing);
@@ -169,10 +171,10 @@ public final class MessageCodec {
         yield new NewDisk(MdUuid.fromBytes(device), number(b));
       }
       case REMOVE -> new Remove(number(b));
-      case RE_ADD -> new ReAdd(number(b));
       case BITMAP_RESIZE -> new BitmapResize(b.getLong(8), Integer.toUnsignedLong(b.getInt(16)));
       case RESYNC_START -> new ResyncStart();
       case PROBE -> new Probe(number(b));
+      case DISK_NAME -> new DiskName(number(b), Short.toUnsignedInt(b.getShort(10)), text(b));
       case HOLD -> {
         int change = Byte.toUnsignedInt(b.get(8));
         checkArgument(change >= 1 && change <= CHANGES.size(), "hold: unknown change %s", change);
@@ -188,6 +190,15 @@ public final class MessageCodec {
       case REWRITE -> new Rewrite(number(b));
       default -> throw new IllegalArgumentException("unknown message kind 0x%02x".formatted(kind));
     };
+  }
+
+  /** Up to the first zero. */
+  private static Bytes text(ByteBuffer b) {
+    int end = AT_TEXT;
+    while (end < BYTES && b.get(end) != 0) {
+      end++;
+    }
+    return Bytes.of(b.slice(AT_TEXT, end - AT_TEXT));
   }
 
   private static int number(ByteBuffer b) {

@@ -117,6 +117,15 @@ final class ClusterRig implements AutoCloseable {
     }
   }
 
+  /** A disk that is no member yet. */
+  Path newDisk(String name) throws IOException {
+    Path file = directory.resolve(name);
+    try (var created = new RandomAccessFile(file.toFile(), "rw")) {
+      created.setLength(FILE_BYTES);
+    }
+    return file;
+  }
+
   /** For nodes to come. */
   void coherence(Coherence other) {
     coherence = other;
@@ -177,12 +186,12 @@ final class ClusterRig implements AutoCloseable {
 
   /** What this member holds at this offset of the array. */
   byte[] onMember(int number, long offset, int length) throws IOException {
-    try (var file = new RandomAccessFile(files.get(number).toFile(), "r")) {
-      byte[] data = new byte[length];
-      file.seek(dataOffset(number) + offset);
-      file.readFully(data);
-      return data;
-    }
+    return onDisk(files.get(number), offset, length);
+  }
+
+  /** The same of a disk that came later. */
+  static byte[] onDisk(Path disk, long offset, int length) throws IOException {
+    return raw(disk, dataOffset(disk) + offset, length);
   }
 
   /** Writes to one member behind the array's back. */
@@ -195,26 +204,35 @@ final class ClusterRig implements AutoCloseable {
 
   /** Where the data of the array begins on a member, in bytes. */
   long dataOffset(int number) throws IOException {
-    return superblock(number).getLong(128) * 512;
+    return dataOffset(files.get(number));
+  }
+
+  private static long dataOffset(Path disk) throws IOException {
+    return superblock(disk).getLong(128) * 512;
   }
 
   /** The superblock's resync_offset, in sectors. */
   long resyncOffset(int number) throws IOException {
-    return superblock(number).getLong(208);
+    return superblock(files.get(number)).getLong(208);
   }
 
   /** The superblock's events. */
   long events(int number) throws IOException {
-    return superblock(number).getLong(200);
+    return superblock(files.get(number)).getLong(200);
   }
 
-  private ByteBuffer superblock(int number) throws IOException {
-    return ByteBuffer.wrap(raw(number, 4096, 256)).order(ByteOrder.LITTLE_ENDIAN);
+  private static ByteBuffer superblock(Path disk) throws IOException {
+    return ByteBuffer.wrap(raw(disk, 4096, 256)).order(ByteOrder.LITTLE_ENDIAN);
   }
 
   /** What stands on a member, its metadata too. */
   byte[] raw(int number, long offset, int length) throws IOException {
-    try (var file = new RandomAccessFile(files.get(number).toFile(), "r")) {
+    return raw(files.get(number), offset, length);
+  }
+
+  /** Bytes of a disk as they are. */
+  static byte[] raw(Path disk, long offset, int length) throws IOException {
+    try (var file = new RandomAccessFile(disk.toFile(), "r")) {
       byte[] data = new byte[length];
       file.seek(offset);
       file.readFully(data);
@@ -233,6 +251,8 @@ final class ClusterRig implements AutoCloseable {
     private final ClusterNode node;
     private final List<MemberFile> members = new ArrayList<>();
     private final List<String> halts = new CopyOnWriteArrayList<>();
+    private final List<DiskFinder.Announcement> announced = new CopyOnWriteArrayList<>();
+    private volatile boolean finds = true;
     private Optional<ClusterArray> array = Optional.empty();
     private MemberFile.Hook firstHook = (_, _) -> {};
     private MemberFile.Hook firstReadHook = (_, _) -> {};
@@ -279,12 +299,34 @@ final class ClusterRig implements AutoCloseable {
     void assemble(ArrayOptions options) throws IOException {
       members.clear();
       for (Path file : files) {
-        var member = new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared")));
+        var member = open(file);
         member.hook(firstHook);
         member.readHook(firstReadHook);
         members.add(member);
       }
-      array = Optional.of(node.assemble("shared", members, options, coherence));
+      array = Optional.of(node.assemble("shared", members, options, coherence, this::find));
+    }
+
+    private DiskFinder.Result find(DiskFinder.Announcement announcement) throws IOException {
+      announced.add(announcement);
+      if (!finds) {
+        return new DiskFinder.NotFound();
+      }
+      return new DiskFinder.Found(open(Path.of(announcement.disk())));
+    }
+
+    /** Whether it finds disks that others add. */
+    void finds(boolean next) {
+      finds = next;
+    }
+
+    List<DiskFinder.Announcement> announced() {
+      return announced;
+    }
+
+    /** For an array that others have, too. */
+    MemberFile open(Path file) throws IOException {
+      return new MemberFile(FileDevice.open(file, new DeviceAccess.SharedBy("c/shared")));
     }
 
     ClusterNode node() {

@@ -14,7 +14,6 @@ import io.mirrorctl.dlm.message.ClusterMessage.Hold;
 import io.mirrorctl.dlm.message.ClusterMessage.MetadataUpdated;
 import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
 import io.mirrorctl.dlm.message.ClusterMessage.Probe;
-import io.mirrorctl.dlm.message.ClusterMessage.ReAdd;
 import io.mirrorctl.dlm.message.ClusterMessage.Remove;
 import io.mirrorctl.dlm.message.ClusterMessage.Resume;
 import io.mirrorctl.dlm.message.ClusterMessage.ResyncFinished;
@@ -41,10 +40,10 @@ class MessageCodecTest {
         "NewDisk",
         new Envelope(3, 42, new NewDisk(MdUuid.parse("447f425b:21f8c7b7:7413fd5d:9af5dfdb"), 5)));
     all.put("Remove", new Envelope(65535, -1, new Remove(255)));
-    all.put("ReAdd", new Envelope(0, 1, new ReAdd(1)));
     all.put("BitmapResize", new Envelope(1, 7, new BitmapResize(1L << 34, 128)));
     all.put("ResyncStart", new Envelope(2, 8, new ResyncStart()));
     all.put("Probe", new Envelope(2, 18, new Probe(6)));
+    all.put("DiskName", new Envelope(2, 19, new ClusterMessage.DiskName(1, 2, Bytes.utf8("disk"))));
     all.put("Hold", new Envelope(2, 9, new Hold(Change.FAILED, 215, Bits256.of(1, 255))));
     all.put("HoldForRegroup", new Envelope(2, 9, new Hold(Change.REGROUPED, 215, Bits256.NONE)));
     all.put("MetadataUpdated", new Envelope(2, 10, new MetadataUpdated(215, 4)));

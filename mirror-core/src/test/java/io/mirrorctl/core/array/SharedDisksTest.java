@@ -1,0 +1,391 @@
+package io.mirrorctl.core.array;
+
+import static io.mirrorctl.core.array.SharedRig.CHUNK;
+import static io.mirrorctl.core.array.SharedRig.assertClean;
+import static io.mirrorctl.core.array.SharedRig.assertEqual;
+import static io.mirrorctl.core.array.SharedRig.awaitInSync;
+import static io.mirrorctl.core.array.SharedRig.awaitThat;
+import static io.mirrorctl.core.array.SharedRig.clustered;
+import static io.mirrorctl.core.array.SharedRig.filled;
+import static io.mirrorctl.core.array.SharedRig.start;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mirrorctl.core.block.SimDisk;
+import io.mirrorctl.core.block.SimOperation;
+import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.SuperblockRead;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Disks that come into an array that several nodes use, and leave it. */
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class SharedDisksTest {
+  private static final int SUPERBLOCK = 4096;
+
+  private static SimDisk disk(String name) {
+    return new SimDisk(name, ArrayRig.DISK_BYTES);
+  }
+
+  private static void assertState(TestCluster cluster, SimDisk disk, Class<?> state) {
+    for (TestNode node : cluster.nodes()) {
+      assertThat(node.state(disk.name())).as("on %s", node).isInstanceOf(state);
+    }
+  }
+
+  private static void assertNotThere(TestCluster cluster, SimDisk disk) {
+    for (TestNode node : cluster.nodes()) {
+      assertThat(node.array().status().members())
+          .as("on %s", node)
+          .noneMatch(member -> member.disk().equals(disk.name()));
+    }
+  }
+
+  private static SuperblockRead superblock(SimDisk disk) throws IOException {
+    return io.mirrorctl.core.format.MemberMetadata.read(disk).superblock();
+  }
+
+  @Test
+  void aNewDiskTakesAVacantRoleOnAllNodesAndIsFilled() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      one.write(0, 1, CHUNK);
+      two.write(3L * CHUNK, 2, CHUNK);
+      one.fail(0);
+      one.array().members().remove("disk0");
+      assertNotThere(cluster, disks.get(0));
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      two.add(fresh);
+      for (int chunk = 5; chunk < 30; chunk++) {
+        (chunk % 2 == 0 ? one : two).write((long) chunk * CHUNK, chunk, CHUNK);
+      }
+      awaitInSync(one);
+      awaitInSync(two);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertThat(one.read(0, CHUNK)).isEqualTo(filled(1));
+      assertEqual(List.of(disks.get(1), fresh));
+    }
+  }
+
+  @Test
+  void aDiskBeyondTheRolesIsASpareOnAllNodesAndTakesTheNextThatIsVacant() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      one.add(fresh);
+      assertState(cluster, fresh, MemberState.Spare.class);
+      two.write(0, 9, CHUNK);
+      two.fail(1);
+      awaitInSync(one);
+      awaitInSync(two);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertEqual(List.of(disks.get(0), fresh));
+      TestNode three = cluster.join();
+      assertThat(three.state(fresh.name())).isInstanceOf(MemberState.InSync.class);
+    }
+  }
+
+  @Test
+  void aNodeThatDoesNotFindTheDiskMakesTheAddFailAndNothingIsChanged() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      TestNode three = cluster.join();
+      three.blind = true;
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      fresh.corrupt(SUPERBLOCK, filled(0x5a));
+      long events = cluster.superblock(0).events();
+      assertThatThrownBy(() -> one.add(fresh))
+          .isInstanceOfSatisfying(
+              RefusedElsewhere.class, e -> assertThat(e.slot()).isEqualTo(three.slot()));
+      assertNotThere(cluster, fresh);
+      assertThat(fresh.peek(SUPERBLOCK, 4096)).isEqualTo(ArrayRig.bytes(0x5a, 4096));
+      assertThat(cluster.superblock(0).events()).isEqualTo(events);
+      three.blind = false;
+      two.add(fresh);
+      assertState(cluster, fresh, MemberState.Spare.class);
+    }
+  }
+
+  @Test
+  void aDiskIsAnnouncedUntilAllHaveFoundItOrPatienceEnds() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      two.blind = true;
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      var asked = new AtomicInteger();
+      one.array()
+          .members()
+          .add(
+              one.way(fresh),
+              false,
+              unseen -> {
+                assertThat(unseen.slot()).isEqualTo(two.slot());
+                assertThat(superblock(fresh)).isInstanceOf(SuperblockRead.Valid.class);
+                one.array().members().fail("disk1"); // does not wait for the add
+                two.blind = asked.incrementAndGet() < 3;
+              });
+      assertThat(asked).hasValue(3);
+      awaitInSync(two);
+      assertState(cluster, fresh, MemberState.InSync.class);
+    }
+  }
+
+  /** Its superblock alone makes no member of a disk, not even where it was left by a death. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "asked 1",
+        "asked 2",
+        "held itself",
+        "held 1",
+        "held 2",
+        "committed",
+        "settled 1",
+        "settled 2",
+        "resumed 1",
+        "resumed 2"
+      })
+  void anAdderThatDiesLeavesTheSameDisksOnAllNodes(String step) throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      TestNode three = cluster.join();
+      two.write(0, 4, CHUNK);
+      two.fail(1);
+      two.array().members().remove("disk1");
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      cluster.steps((sender, at) -> {
+        if (sender == one && at.equals(step)) {
+          one.die("killed when it had " + at);
+        }
+      });
+      CompletableFuture<Void> adding = start(() -> one.add(fresh));
+      SharedRig.end(adding);
+      assertThat(one.isDead()).isTrue();
+      cluster.steps((_, _) -> {});
+      cluster.bury(one);
+      two.control().withdraw(); // as is told when a sender dies with a proposal
+      three.control().withdraw();
+      List<String> members = members(two);
+      assertThat(members(three)).isEqualTo(members);
+      three.write((long) CHUNK, 6, CHUNK);
+      if (!members.contains(fresh.name())) {
+        three.add(fresh);
+      } else if (two.state(fresh.name()) instanceof MemberState.Faulty) {
+        two.array().members().remove(fresh.name());
+        ArrayRig.superblock(fresh); // still announced
+        three.add(fresh);
+      }
+      awaitInSync(two);
+      awaitInSync(three);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertThat(two.read(0, CHUNK)).isEqualTo(filled(4));
+      assertEqual(List.of(disks.get(0), fresh));
+    }
+  }
+
+  private static List<String> members(TestNode node) {
+    return node.array().status().members().stream()
+        .filter(member -> !(member.state() instanceof MemberState.Faulty))
+        .map(ArrayStatus.MemberStatus::disk)
+        .sorted()
+        .toList();
+  }
+
+  @Test
+  void oneOfTwoNodesThatAddTheSameDiskGetsIt() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      List<TestNode> nodes = List.of(cluster.join(), cluster.join());
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      List<CompletableFuture<Void>> adding = atOnce(nodes, node -> node.add(fresh));
+      assertThat(adding.stream().filter(CompletableFuture::isCompletedExceptionally).count())
+          .isEqualTo(1);
+      assertState(cluster, fresh, MemberState.Spare.class);
+      assertThat(ArrayRig.superblock(fresh).events()).isEqualTo(cluster.superblock(0).events());
+    }
+  }
+
+  @Test
+  void disksThatTwoNodesAddAtOnceBothComeInWithNumbersOfTheirOwn() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      List<TestNode> nodes = List.of(cluster.join(), cluster.join());
+      List<SimDisk> fresh = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        fresh.add(cluster.bring(disk("fresh" + i)));
+      }
+      List<CompletableFuture<Void>> adding =
+          atOnce(nodes, node -> node.add(fresh.get(nodes.indexOf(node))));
+      adding.forEach(SharedRig::finish);
+      fresh.forEach(disk -> assertState(cluster, disk, MemberState.Spare.class));
+      assertThat(ArrayRig.superblock(fresh.get(0)).devNumber())
+          .isNotEqualTo(ArrayRig.superblock(fresh.get(1)).devNumber());
+    }
+  }
+
+  private interface Act {
+    void on(TestNode node) throws Exception;
+  }
+
+  private static List<CompletableFuture<Void>> atOnce(List<TestNode> nodes, Act act) {
+    var barrier = new CyclicBarrier(nodes.size());
+    List<CompletableFuture<Void>> begun =
+        nodes.stream()
+            .map(node ->
+                start(() -> {
+                  barrier.await();
+                  act.on(node);
+                }))
+            .toList();
+    begun.forEach(SharedRig::end);
+    return begun;
+  }
+
+  /** Trap T9: of all slots, and not only of who takes the disk back. */
+  @Test
+  void aDiskThatWasRemovedComesBackWithWhatAnyNodeWroteMeanwhile() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      one.write(0, 1, CHUNK);
+      one.fail(1);
+      one.array().members().remove("disk1");
+      one.write(2L * CHUNK, 2, CHUNK);
+      two.write(4L * CHUNK, 3, CHUNK);
+      var copied = new AtomicInteger();
+      disks
+          .get(1)
+          .hook(operation -> {
+            if (operation.kind() == SimOperation.Kind.WRITE && operation.offset() > (1 << 20)) {
+              copied.addAndGet((int) operation.length());
+            }
+          });
+      two.array().members().reAdd(two.way(disks.get(1)), TestNode.NO_PATIENCE);
+      awaitInSync(one);
+      awaitInSync(two);
+      assertState(cluster, disks.get(1), MemberState.InSync.class);
+      assertEqual(disks);
+      assertThat(copied.get()).as("bytes written to it").isLessThan((int) ArrayRig.DISK_BYTES / 4);
+      assertClean(cluster, disks);
+    }
+  }
+
+  @Test
+  void aSpareIsRemovedOnAllNodesAndItsNumberMayBeGivenAgain() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      SimDisk other = cluster.bring(disk("other"));
+      one.add(fresh);
+      two.array().members().remove(fresh.name());
+      assertNotThere(cluster, fresh);
+      two.add(other);
+      assertState(cluster, other, MemberState.Spare.class);
+      one.fail(0);
+      awaitInSync(one);
+      awaitInSync(two);
+      assertEqual(List.of(disks.get(1), other));
+    }
+  }
+
+  @Test
+  void aMemberInUseIsNotRemoved() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      cluster.join();
+      assertThatThrownBy(() -> one.array().members().remove("disk1"))
+          .isInstanceOf(ArrayException.class)
+          .hasMessageContaining("fail it first");
+      assertState(cluster, disks.get(1), MemberState.InSync.class);
+    }
+  }
+
+  @Test
+  void aMemberIsReplacedWhileItStaysInUse() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      one.write(0, 1, CHUNK);
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      two.array().members().replace("disk0", two.way(fresh), false, TestNode.NO_PATIENCE);
+      two.write((long) CHUNK, 2, CHUNK);
+      awaitThat(
+          "the new one has taken over",
+          () ->
+              one.state(fresh.name()) instanceof MemberState.InSync
+                  && two.state(fresh.name()) instanceof MemberState.InSync);
+      assertThat(one.state("disk0")).isNotInstanceOf(MemberState.InSync.class);
+      one.write(2L * CHUNK, 3, CHUNK);
+      assertEqual(List.of(disks.get(1), fresh));
+    }
+  }
+
+  @Test
+  void anArrayGetsMoreMembersWithADiskThatAllNodesHave() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      one.add(fresh);
+      two.array().members().growMembers(3);
+      awaitInSync(one);
+      awaitInSync(two);
+      for (TestNode node : cluster.nodes()) {
+        assertThat(node.array().status().raidDisks()).isEqualTo(3);
+      }
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertEqual(List.of(disks.get(0), disks.get(1), fresh));
+      assertThat(cluster.superblock(0).raidDisks()).isEqualTo(3);
+    }
+  }
+
+  /** The announcement of a node that died is nobody's data. */
+  @Test
+  void aDiskThatADeadNodeHadAnnouncedMayBeAdded() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    SimDisk fresh;
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      fresh = cluster.bring(disk("fresh"));
+      cluster.steps((sender, at) -> {
+        if (sender == one && at.equals("asked 1")) {
+          one.die("killed");
+        }
+      });
+      SharedRig.end(start(() -> one.add(fresh)));
+      cluster.bury(one);
+      two.control().withdraw();
+      assertThat(superblock(fresh))
+          .isInstanceOfSatisfying(
+              SuperblockRead.Valid.class,
+              read -> assertThat(((Superblock) read.superblock()).events()).isZero());
+      two.add(fresh);
+      assertState(cluster, fresh, MemberState.Spare.class);
+    }
+  }
+}

@@ -1,0 +1,153 @@
+package io.mirrorctl.dlm.cluster;
+
+import io.mirrorctl.core.array.ArrayControl;
+import io.mirrorctl.core.block.BlockDevice;
+import io.mirrorctl.core.block.IoLease;
+import io.mirrorctl.core.block.LeasedDevice;
+import io.mirrorctl.dlm.message.Answer;
+import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Disks that come into an array that this node has in use: they are used under its lease, and
+ * refuse who is dead before they are used at all. Threading: any thread but the loop's; blocks.
+ */
+final class Arrivals {
+  private static final Logger LOG = LoggerFactory.getLogger(Arrivals.class);
+
+  /** Less than others wait for an answer. */
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  private final String array;
+  private final Executor io;
+  private final IoLease lease;
+  private final DiskFinder finder;
+  private volatile ArrayFence fence;
+
+  /**
+   * @param array its name on this node
+   */
+  Arrivals(String array, IoLease lease, DiskFinder finder, Executor io) {
+    this.array = array;
+    this.io = io;
+    this.lease = lease;
+    this.finder = finder;
+  }
+
+  /** Before the first disk comes. */
+  void fencedBy(ArrayFence guard) {
+    fence = guard;
+  }
+
+  /** The disk under the lease; one that is closed is not told of the dead any more. */
+  LeasedDevice leased(BlockDevice disk) {
+    return new LeasedDevice(
+        disk,
+        lease,
+        closed -> {
+          if (fence != null) {
+            fence.dismiss(closed);
+          }
+        });
+  }
+
+  /** What is done with a disk; it is the array's when this returns. */
+  interface Taker {
+    void take(LeasedDevice disk) throws IOException;
+  }
+
+  /** Hands a disk over; if the taker throws it is the caller's as before. */
+  void admit(BlockDevice disk, Taker taker) throws IOException {
+    LeasedDevice leased = leased(disk);
+    fence.admit(leased);
+    boolean taken = false;
+    try {
+      taker.take(leased);
+      taken = true;
+    } finally {
+      if (!taken) {
+        fence.dismiss(leased);
+      }
+    }
+  }
+
+  /** The answer to who is about to make this disk a member. */
+  Answer find(ArrayControl control, UUID device, int number, String disk) {
+    try {
+      if (control.reach(number, device)) {
+        return new Answer.Accepted();
+      }
+      return switch (search(new DiskFinder.Announcement(array, device, disk))) {
+        case DiskFinder.Found(var found) -> {
+          attach(control, device, number, found);
+          yield new Answer.Accepted();
+        }
+        case DiskFinder.NotFound() -> Answer.refused(NewDisk.NOT_FOUND);
+        case DiskFinder.Missing() -> Answer.refused("the disk is missing there");
+      };
+    } catch (IOException e) {
+      LOG.warn("{}: member {} cannot come in: {}", array, number, e.getMessage());
+      return Answer.refused(e.getMessage());
+    }
+  }
+
+  /** All nodes wait meanwhile, and not for long. */
+  private DiskFinder.Result search(DiskFinder.Announcement announcement) throws IOException {
+    CompletableFuture<DiskFinder.Result> search =
+        CompletableFuture.supplyAsync(
+            () -> {
+              try {
+                return finder.find(announcement);
+              } catch (IOException e) {
+                throw new CompletionException(e);
+              }
+            },
+            io);
+    try {
+      return search.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      var _ = search.thenAcceptAsync(this::close, io);
+      LOG.warn("{}: {} was not found in time", array, announcement.disk());
+      return new DiskFinder.NotFound();
+    } catch (ExecutionException e) {
+      throw new IOException(e.getCause().getMessage(), e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a disk was looked for");
+    }
+  }
+
+  private void close(DiskFinder.Result late) {
+    if (late instanceof DiskFinder.Found(var found)) {
+      try {
+        found.close();
+      } catch (IOException e) {
+        LOG.info("{}: closing {}: {}", array, found.name(), e.getMessage());
+      }
+    }
+  }
+
+  private void attach(ArrayControl control, UUID device, int number, BlockDevice found)
+      throws IOException {
+    boolean attached = false;
+    try {
+      admit(found, leased -> control.attach(number, device, leased));
+      attached = true;
+    } finally {
+      if (!attached) {
+        found.close();
+      }
+    }
+  }
+}
