@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
       DetailCommand.class,
       StatusCommand.class,
       AddCommand.class,
+      ConfirmCommand.class,
       FailCommand.class,
       RemoveCommand.class,
       ReAddCommand.class,

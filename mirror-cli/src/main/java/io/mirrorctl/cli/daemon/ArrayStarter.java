@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
@@ -33,6 +34,7 @@ final class ArrayStarter {
   private final String node;
   private final Disks disks;
   private final Optional<ClusterSeat> seat;
+  private final Announcements announcements;
   private final Env env;
 
   /** Members that are open, by name. */
@@ -41,10 +43,12 @@ final class ArrayStarter {
   /**
    * @param node what people call this node
    */
-  ArrayStarter(String node, Disks disks, Optional<ClusterSeat> seat, Env env) {
+  ArrayStarter(
+      String node, Disks disks, Optional<ClusterSeat> seat, Announcements announcements, Env env) {
     this.node = node;
     this.disks = disks;
     this.seat = seat;
+    this.announcements = announcements;
     this.env = env;
   }
 
@@ -89,14 +93,19 @@ final class ArrayStarter {
               .formatted(request.array()));
     }
     ClusterNode joined = in.node();
-    var access = new DeviceAccess.SharedBy(in.cluster() + "/" + identity.uuid());
-    var self = new NodeIdentity(joined.ensemble(), joined.self().node(), joined.self().number());
+    OpenDisks.Opener opener = openerFor(joined, in, identity.uuid());
     return joined.assemble(
         request.array(),
-        OpenDisks.open(request.disks(), disk -> metered(disks.open(disk, access, self)))
-            .devices(),
+        OpenDisks.open(request.disks(), opener).devices(),
         options(request),
-        request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS);
+        request.coherent() ? Coherence.RANGE_LOCKS : Coherence.CLIENTS,
+        announced -> announcements.find(announced, opener));
+  }
+
+  private OpenDisks.Opener openerFor(ClusterNode joined, ClusterSeat in, UUID array) {
+    var access = new DeviceAccess.SharedBy(in.cluster() + "/" + array);
+    var self = new NodeIdentity(joined.ensemble(), joined.self().node(), joined.self().number());
+    return disk -> metered(disks.open(disk, access, self));
   }
 
   /**
@@ -140,8 +149,12 @@ final class ArrayStarter {
         .withForce(request.force());
   }
 
-  /** Opens a disk that an array of this node alone is to get. */
-  BlockDevice openFor(String disk) throws IOException {
+  /** Opens a disk that an array is to get. */
+  BlockDevice openFor(NodeArray array, String disk) throws IOException {
+    if (array.shared().isPresent() && seat.isPresent()) {
+      ClusterSeat in = seat.get();
+      return openerFor(in.node(), in, array.mirror().array().status().uuid()).open(disk);
+    }
     return metered(disks.open(disk, new DeviceAccess.Exclusive()));
   }
 }

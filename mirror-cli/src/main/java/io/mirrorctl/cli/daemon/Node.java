@@ -49,13 +49,15 @@ public final class Node implements Closeable {
     this.seat = seat;
     this.exports = new NbdExports();
     var disks = new Disks(config.diskTls());
-    var starter = new ArrayStarter(config.name(), disks, seat, env);
+    var search = new DiskSearch(config.scan().disks(), disks, env);
+    var announcements = new Announcements(disks, search, events, env);
+    var starter = new ArrayStarter(config.name(), disks, seat, announcements, env);
     this.arrays = new NodeArrays(exports, starter, events, env);
     this.scans =
         new Scans(
             config.name(),
             config.scan(),
-            new DiskSearch(config.scan().disks(), disks, env),
+            search,
             new ArrayChoice.Looker(seat.map(ClusterSeat::cluster), HostName.ours()),
             arrays,
             env);
@@ -63,7 +65,9 @@ public final class Node implements Closeable {
     this.insight = new Insight(slots, arrays, env);
     this.control =
         new ControlServer(
-            socket, new NodeService(slots, arrays, scans, events, insight, env), env);
+            socket,
+            new NodeService(slots, arrays, announcements, scans, events, insight, env),
+            env);
   }
 
   /** Starts a node; it serves when this returns. */

@@ -241,9 +241,9 @@ final class NodeArrays implements ClusterSeat.Tenant {
   }
 
   /** Opens a disk and hands it to the array; it is closed if the array does not take it. */
-  void give(String disk, Taker taker) throws IOException {
+  void give(NodeArray array, String disk, Taker taker) throws IOException {
     checkNotRunning(disk);
-    BlockDevice device = starter.openFor(disk);
+    BlockDevice device = starter.openFor(array, disk);
     try {
       taker.take(device);
     } catch (IOException | RuntimeException | Error e) {

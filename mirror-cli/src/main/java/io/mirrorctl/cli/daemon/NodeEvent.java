@@ -4,8 +4,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.google.common.collect.ImmutableSet;
 import io.mirrorctl.cli.cluster.ClusterEvent;
 import io.mirrorctl.core.array.ArrayEvent;
+import io.mirrorctl.core.format.MdUuid;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -128,6 +130,16 @@ public record NodeEvent(
       Instant time, String array, Optional<String> disk, Optional<String> node, String message) {
     return new NodeEvent(
         time.toString(), array, "path-lost", disk, Optional.empty(), node, message);
+  }
+
+  /** Another node adds a disk, which this one is to find. */
+  static NodeEvent diskAnnounced(Instant time, String array, String disk, UUID device) {
+    return disk(
+        time,
+        array,
+        "disk-announced",
+        disk,
+        "is being added by another node; its device UUID is " + MdUuid.format(device));
   }
 
   static NodeEvent lost(Instant time, long count) {

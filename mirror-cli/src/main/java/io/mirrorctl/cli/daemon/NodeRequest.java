@@ -22,6 +22,7 @@ import java.util.OptionalLong;
   @JsonSubTypes.Type(value = NodeRequest.Detail.class, name = "detail"),
   @JsonSubTypes.Type(value = NodeRequest.Status.class, name = "status"),
   @JsonSubTypes.Type(value = NodeRequest.Add.class, name = "add"),
+  @JsonSubTypes.Type(value = NodeRequest.Confirm.class, name = "confirm"),
   @JsonSubTypes.Type(value = NodeRequest.Fail.class, name = "fail"),
   @JsonSubTypes.Type(value = NodeRequest.Remove.class, name = "remove"),
   @JsonSubTypes.Type(value = NodeRequest.ReAdd.class, name = "re-add"),
@@ -82,6 +83,18 @@ public sealed interface NodeRequest {
     public Add {
       ArrayNames.check(array);
       checkDisk(disk);
+    }
+  }
+
+  /**
+   * Says where a disk is that another node adds.
+   *
+   * @param disk empty: it is not here
+   */
+  record Confirm(String array, Optional<String> disk) implements NodeRequest {
+    public Confirm {
+      ArrayNames.check(array);
+      disk.ifPresent(NodeRequest::checkDisk);
     }
   }
 

@@ -6,12 +6,16 @@ import io.mirrorctl.cli.output.ExitCode;
 import io.mirrorctl.core.array.ArrayException;
 import io.mirrorctl.core.array.ArrayStatus;
 import io.mirrorctl.core.array.Members;
+import io.mirrorctl.core.array.Patience;
+import io.mirrorctl.core.array.RefusedElsewhere;
 import io.mirrorctl.core.array.Scrubbing;
+import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.resync.ScrubReport;
 import io.mirrorctl.core.resync.SyncSpeed;
 import io.mirrorctl.core.resync.SyncThread;
+import io.mirrorctl.dlm.cluster.ClusterArray;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
@@ -35,6 +39,7 @@ final class NodeService {
 
   private final SlotNames slots;
   private final NodeArrays arrays;
+  private final Announcements announcements;
   private final Scans scans;
   private final EventFeed events;
   private final Insight insight;
@@ -43,12 +48,14 @@ final class NodeService {
   NodeService(
       SlotNames slots,
       NodeArrays arrays,
+      Announcements announcements,
       Scans scans,
       EventFeed events,
       Insight insight,
       Env env) {
     this.slots = slots;
     this.arrays = arrays;
+    this.announcements = announcements;
     this.scans = scans;
     this.events = events;
     this.insight = insight;
@@ -83,11 +90,12 @@ final class NodeService {
       }
       case NodeRequest.Detail r -> detail(r.array());
       case NodeRequest.Status _ -> status();
-      case NodeRequest.Add r -> add(r);
+      case NodeRequest.Add r -> add(r, listener);
+      case NodeRequest.Confirm r -> confirm(r);
       case NodeRequest.Fail r -> change(r.array(), array -> members(array).fail(r.disk()));
       case NodeRequest.Remove r -> change(r.array(), array -> members(array).remove(r.disk()));
-      case NodeRequest.ReAdd r -> reAdd(r);
-      case NodeRequest.Replace r -> replace(r);
+      case NodeRequest.ReAdd r -> reAdd(r, listener);
+      case NodeRequest.Replace r -> replace(r, listener);
       case NodeRequest.Grow r -> change(r.array(), array -> grow(array, r));
       case NodeRequest.Scrub r -> scrub(r, listener);
       case NodeRequest.Sync r -> sync(r);
@@ -157,15 +165,25 @@ final class NodeService {
     void apply(NodeArray array) throws IOException, InterruptedException;
   }
 
-  private ArrayDetail change(String name, Change change) throws IOException, InterruptedException {
+  private NodeArray changeable(String name) throws ArrayException {
     NodeArray array = arrays.find(name);
+    if (array.mirror().array().isReadOnly()) {
+      throw ArrayException.failed(
+          name + " was assembled read-only; stop it and assemble it without --readonly");
+    }
+    return array;
+  }
+
+  private ArrayDetail change(String name, Change change) throws IOException, InterruptedException {
+    NodeArray array = changeable(name);
     array.change(() -> {
-      if (array.mirror().array().isReadOnly()) {
-        throw ArrayException.failed(
-            name + " was assembled read-only; stop it and assemble it without --readonly");
-      }
       try {
         change.apply(array);
+      } catch (RefusedElsewhere e) {
+        throw ArrayException.failed(
+            "%s: node %s refused: %s; nothing was changed"
+                .formatted(name, slots.nameOf(array, e.slot()), e.reason()),
+            e);
       } catch (ArrayException e) {
         throw e.about(name);
       }
@@ -173,51 +191,99 @@ final class NodeService {
     return detail(array);
   }
 
-  private ArrayDetail add(NodeRequest.Add request) throws IOException, InterruptedException {
-    return change(
-        request.array(),
-        array -> {
-          checkAlone(array, "take a new disk");
-          checkStranger(array, request.disk());
-          arrays.give(request.disk(), disk -> members(array).add(disk, request.force()));
-        });
-  }
-
-  private ArrayDetail reAdd(NodeRequest.ReAdd request) throws IOException, InterruptedException {
-    return change(
-        request.array(),
-        array -> {
-          if (array.has(request.disk())) {
-            members(array).reAdd(request.disk());
-          } else {
-            checkAlone(array, "take a disk");
-            arrays.give(request.disk(), members(array)::reAdd);
-          }
-        });
-  }
-
-  private ArrayDetail replace(NodeRequest.Replace request)
+  private ArrayDetail add(NodeRequest.Add request, Listener listener)
       throws IOException, InterruptedException {
-    return change(
-        request.array(),
-        array -> {
-          if (array.has(request.with())) {
-            members(array).replaceWithSpare(request.disk(), request.with());
-          } else {
-            checkAlone(array, "take a new disk");
-            arrays.give(
-                request.with(),
-                disk -> members(array).replace(request.disk(), disk, request.force()));
-          }
-        });
+    NodeArray array = changeable(request.array());
+    checkStranger(array, request.disk());
+    return give(
+        array,
+        request.disk(),
+        disk -> members(array).add(disk, request.force()),
+        (shared, disk) -> shared.add(disk, request.force(), patience(array, disk, listener)));
   }
 
-  private static void checkAlone(NodeArray array, String what) throws ArrayException {
-    if (array.shared().isPresent()) {
-      throw ArrayException.failed(
-          "%s is shared by the nodes of a cluster and cannot %s in this release; stop it on all nodes, and do that on a node without --cluster, by assemble --force"
-              .formatted(array.name(), what));
+  private ArrayDetail reAdd(NodeRequest.ReAdd request, Listener listener)
+      throws IOException, InterruptedException {
+    NodeArray array = changeable(request.array());
+    if (array.has(request.disk())) {
+      return change(array.name(), of -> members(of).reAdd(request.disk()));
     }
+    return give(
+        array,
+        request.disk(),
+        disk -> members(array).reAdd(disk),
+        (shared, disk) -> shared.reAdd(disk, patience(array, disk, listener)));
+  }
+
+  private ArrayDetail replace(NodeRequest.Replace request, Listener listener)
+      throws IOException, InterruptedException {
+    NodeArray array = changeable(request.array());
+    if (array.has(request.with())) {
+      return change(
+          array.name(), of -> members(of).replaceWithSpare(request.disk(), request.with()));
+    }
+    return give(
+        array,
+        request.with(),
+        disk -> members(array).replace(request.disk(), disk, request.force()),
+        (shared, disk) ->
+            shared.replace(request.disk(), disk, request.force(), patience(array, disk, listener)));
+  }
+
+  /** Takes a disk over for an array that other nodes have too. */
+  private interface SharedTaker {
+    void take(ClusterArray array, BlockDevice disk) throws IOException;
+  }
+
+  /**
+   * Opens a disk and gives it to the array. With other nodes that may take long, and other commands
+   * go on meanwhile: the array itself refuses what does not fit together.
+   */
+  private ArrayDetail give(
+      NodeArray array, String disk, NodeArrays.Taker alone, SharedTaker together)
+      throws IOException, InterruptedException {
+    Optional<ClusterArray> shared = array.shared();
+    if (shared.isEmpty()) {
+      return change(array.name(), of -> arrays.give(of, disk, alone));
+    }
+    try {
+      arrays.give(array, disk, device -> together.take(shared.get(), device));
+    } catch (RefusedElsewhere e) {
+      throw ArrayException.failed(
+          "%s: node %s refused %s: %s; nothing was changed"
+              .formatted(array.name(), slots.nameOf(array, e.slot()), disk, e.reason()),
+          e);
+    } catch (ArrayException e) {
+      throw e.about(array.name());
+    }
+    return detail(array);
+  }
+
+  /** As long as the client is there, but not for ever. */
+  private Patience patience(NodeArray array, BlockDevice disk, Listener listener) {
+    Patience limited = Patience.limited(env);
+    return unseen -> {
+      listener.heartbeat();
+      try {
+        limited.await(unseen);
+      } catch (RefusedElsewhere e) {
+        String node = slots.nameOf(array, e.slot());
+        throw ArrayException.failed(
+            "node %s does not find %s, and after %d s nothing was changed; on that node, make the disk visible, put its path among those it looks at, or say where it is by mirrorctl confirm %s PATH while it is being added"
+                .formatted(node, disk.name(), Patience.LIMIT.toSeconds(), array.name()),
+            e);
+      }
+    };
+  }
+
+  private ArrayDetail confirm(NodeRequest.Confirm request) throws IOException {
+    NodeArray array = changeable(request.array());
+    if (request.disk().isPresent()) {
+      announcements.confirm(array.name(), request.disk().get());
+    } else {
+      announcements.missing(array.name());
+    }
+    return detail(array);
   }
 
   private static void checkStranger(NodeArray array, String disk) throws ArrayException {
@@ -229,7 +295,6 @@ final class NodeService {
   }
 
   private static void grow(NodeArray array, NodeRequest.Grow request) throws IOException {
-    checkAlone(array, "grow");
     if (request.members().isPresent()) {
       members(array).growMembers(request.members().getAsInt());
     }

@@ -29,6 +29,15 @@ record SlotNames(String self, Optional<ClusterSeat> seat) {
         new ArrayDetail.Slot(status.slot(), self, "active", OptionalLong.of(status.dirtyChunks())));
   }
 
+  /** Whose node has a slot of an array. */
+  String nameOf(NodeArray array, int slot) {
+    return of(array).stream()
+        .filter(one -> one.slot() == slot)
+        .findFirst()
+        .map(ArrayDetail.Slot::node)
+        .orElse("of slot " + slot);
+  }
+
   private static List<ArrayDetail.Slot> of(
       ClusterArray array, ClusterSeat names, ArrayStatus status) {
     List<ArrayDetail.Slot> found = new ArrayList<>();

@@ -78,9 +78,14 @@ final class Member {
 
   /** Fails if such writes are under way; for a member that gets no new ones. */
   void checkNoPagesOut() throws ArrayException {
-    if (pages.isLocked()) {
+    if (isWritingPages()) {
       throw ArrayException.failed(this + ": what was sent to it before it failed is still out");
     }
+  }
+
+  /** Whether such writes are under way; for a member that gets no new ones. */
+  boolean isWritingPages() {
+    return pages.isLocked();
   }
 
   /** Closes the device, when no bitmap page is on its way. */

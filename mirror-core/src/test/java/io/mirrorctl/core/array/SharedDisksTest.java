@@ -13,7 +13,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
-import io.mirrorctl.core.format.Superblock;
+import io.mirrorctl.core.format.MemberMetadata;
 import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -50,7 +50,7 @@ class SharedDisksTest {
   }
 
   private static SuperblockRead superblock(SimDisk disk) throws IOException {
-    return io.mirrorctl.core.format.MemberMetadata.read(disk).superblock();
+    return MemberMetadata.read(disk).superblock();
   }
 
   @Test
@@ -382,8 +382,7 @@ class SharedDisksTest {
       two.control().withdraw();
       assertThat(superblock(fresh))
           .isInstanceOfSatisfying(
-              SuperblockRead.Valid.class,
-              read -> assertThat(((Superblock) read.superblock()).events()).isZero());
+              SuperblockRead.Valid.class, read -> assertThat(read.superblock().events()).isZero());
       two.add(fresh);
       assertState(cluster, fresh, MemberState.Spare.class);
     }
