@@ -86,7 +86,7 @@ final class ArrayJoin {
     this.options = options;
     this.coherence = coherence;
     this.paths = new Paths(node.paths(), node.env());
-    this.arrivals = new Arrivals(name, lease, finder, node.env().io());
+    this.arrivals = new Arrivals(name, lease, finder, node.env());
     this.devices = devices.stream().map(arrivals::leased).toList();
     this.inbox = new Inbox(paths, arrivals, node.env(), node::halt);
     this.events = new ArrayEvents(deaths, inbox);

@@ -4,18 +4,16 @@ import io.mirrorctl.core.array.ArrayControl;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.IoLease;
 import io.mirrorctl.core.block.LeasedDevice;
+import io.mirrorctl.core.env.Env;
 import io.mirrorctl.dlm.message.Answer;
 import io.mirrorctl.dlm.message.ClusterMessage.NewDisk;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,7 +28,7 @@ final class Arrivals {
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   private final String array;
-  private final Executor io;
+  private final Env env;
   private final IoLease lease;
   private final DiskFinder finder;
   private volatile ArrayFence fence;
@@ -38,9 +36,9 @@ final class Arrivals {
   /**
    * @param array its name on this node
    */
-  Arrivals(String array, IoLease lease, DiskFinder finder, Executor io) {
+  Arrivals(String array, IoLease lease, DiskFinder finder, Env env) {
     this.array = array;
-    this.io = io;
+    this.env = env;
     this.lease = lease;
     this.finder = finder;
   }
@@ -98,7 +96,7 @@ final class Arrivals {
       };
     } catch (IOException e) {
       LOG.warn("{}: member {} cannot come in: {}", array, number, e.getMessage());
-      return Answer.refused(e.getMessage());
+      return Answer.refused("cannot read member " + number);
     }
   }
 
@@ -113,19 +111,20 @@ final class Arrivals {
                 throw new CompletionException(e);
               }
             },
-            io);
-    try {
-      return search.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      var _ = search.thenAcceptAsync(this::close, io);
-      LOG.warn("{}: {} was not found in time", array, announcement.disk());
-      return new DiskFinder.NotFound();
-    } catch (ExecutionException e) {
-      throw new IOException(e.getCause().getMessage(), e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while a disk was looked for");
+            env.io());
+    CompletableFuture<DiskFinder.Result> inTime = search.copy();
+    Future<?> end =
+        env.timer()
+            .schedule(
+                () -> inTime.complete(new DiskFinder.NotFound()),
+                LIMIT.toMillis(),
+                TimeUnit.MILLISECONDS);
+    DiskFinder.Result result = Await.done(inTime, "looking for " + announcement.disk());
+    end.cancel(false);
+    if (result instanceof DiskFinder.NotFound) {
+      var _ = search.thenAcceptAsync(this::close, env.io());
     }
+    return result;
   }
 
   private void close(DiskFinder.Result late) {
