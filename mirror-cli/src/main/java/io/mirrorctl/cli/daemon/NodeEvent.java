@@ -142,7 +142,8 @@ public record NodeEvent(
         "is being added by another node; its device UUID is " + MdUuid.format(device));
   }
 
-  static NodeEvent lost(Instant time, long count) {
+  /** Events that a listener did not get. */
+  public static NodeEvent lost(Instant time, long count) {
     return plain(
         time, "", "events-lost", count + " events are missing here: they came too fast to be told");
   }

@@ -483,7 +483,7 @@ class NodeCommandsTest {
     Files.writeString(
         script,
         """
-        cat > "$1.stdin" # ends at once
+        cat >> "$1.stdin"
         shift
         echo "$*|$MIRRORCTL_TIME|$MIRRORCTL_EVENT|$MIRRORCTL_ARRAY|$MIRRORCTL_DISK|$MIRRORCTL_ACTION\
         |$MIRRORCTL_MESSAGE|$MIRRORCTL_SOCKET" >> %s
@@ -515,6 +515,8 @@ class NodeCommandsTest {
         .anySatisfy(line ->
             assertThat(line)
                 .contains("|member-failed|m|" + disks.get(1) + "||failed: failed by the operator"));
+    assertThat(Files.readAllLines(Path.of(heard + ".stdin")))
+        .isEqualTo(ended.out().lines().toList());
     assertThat(ended.err().lines().filter(line -> line.contains("ended with status 7 for ")))
         .hasSameSizeAs(events);
   }
