@@ -52,6 +52,7 @@ import picocli.CommandLine.Spec;
       LeaveCommand.class,
       RegroupCommand.class,
       CompletionCommand.class,
+      CompletionWordsCommand.class,
     },
     versionProvider = Mirrorctl.Version.class,
     mixinStandardHelpOptions = true,
