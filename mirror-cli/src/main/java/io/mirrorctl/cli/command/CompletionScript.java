@@ -59,7 +59,9 @@ final class CompletionScript {
         && (arg.isOption() || !OF_NEW_DISKS.contains(command.name()));
   }
 
-  /** Parameters of commands that ask a node, as {@code command:place} or {@code command:--option}. */
+  /**
+   * Parameters of commands that ask a node, as {@code command:place} or {@code command:--option}.
+   */
   private Collection<String> places(BiPredicate<CommandSpec, ArgSpec> wanted) {
     var places = new TreeSet<String>();
     for (CommandLine command : all.getSubcommands().values()) {

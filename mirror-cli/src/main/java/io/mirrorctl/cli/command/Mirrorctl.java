@@ -51,6 +51,7 @@ import picocli.CommandLine.Spec;
       EjectCommand.class,
       LeaveCommand.class,
       RegroupCommand.class,
+      HelpCommand.class,
       CompletionCommand.class,
       CompletionWordsCommand.class,
     },
@@ -65,6 +66,10 @@ import picocli.CommandLine.Spec;
       "2:the command line is wrong",
       "3:no node can be reached",
       "4:refused to protect data"
+    },
+    footer = {
+      "",
+      "mirrorctl help TOPIC explains bitmaps, slots, fencing and more; mirrorctl help lists all topics."
     })
 public final class Mirrorctl implements Callable<Integer> {
   @Option(

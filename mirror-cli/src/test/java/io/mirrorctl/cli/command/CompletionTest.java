@@ -17,28 +17,31 @@ import org.junit.jupiter.api.io.TempDir;
 class CompletionTest {
   private static final Path BASH = Path.of("/bin/bash");
 
-  /** Stands for the program: writes down how it was called, and knows some names. */
-  private static final String PROGRAM =
-      """
-      #!/bin/sh
-      echo "$MIRRORCTL_NO_BUILD $*" >> %s
-      case "$2" in
-        arrays) printf 'vol0\\nvol1\\nscratch\\n' ;;
-        disks) printf '/srv/a b.img\\n/srv/c.img\\nnbd://host:10810/x\\nnbd://host:10810/y\\n' ;;
-        nodes) printf 'n1\\nn2\\n' ;;
-      esac
-      echo noise >&2
-      """;
-
   @TempDir Path directory;
+
+  /** Stands for the program: writes down how it was called, and knows some names. */
+  private String program() {
+    return """
+    #!/bin/sh
+    echo "$MIRRORCTL_NO_BUILD $*" >> %s
+    case "$2" in
+      arrays) printf 'vol0\\nvol1\\nscratch\\n' ;;
+      disks) printf '/srv/a b.img\\n/srv/c.img\\nnbd://host:10810/x\\nnbd://host:10810/y\\n' ;;
+      nodes) printf 'n1\\nn2\\n' ;;
+    esac
+    echo noise >&2
+    """
+        .formatted(directory.resolve("calls"));
+  }
 
   /** What bash would offer for the last of these words, which the cursor is at the end of. */
   private List<String> complete(String... words) throws IOException, InterruptedException {
     assumeThat(Files.isExecutable(BASH)).as(BASH + " is there").isTrue();
     Path program = directory.resolve("mirrorctl");
-    Files.writeString(program, PROGRAM.formatted(directory.resolve("calls")));
+    Files.writeString(program, program());
     Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
-    Path script = Files.writeString(directory.resolve("script"), Cli.run("completion", "bash").out());
+    Path script =
+        Files.writeString(directory.resolve("script"), Cli.run("completion", "bash").out());
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -72,8 +75,7 @@ class CompletionTest {
     assertThat(complete("remove", "vol0", "/")).containsExactly("/srv/a\\ b.img", "/srv/c.img");
     assertThat(complete("repair", "vol1", "--from", "/srv/c")).containsExactly("/srv/c.img");
 
-    assertThat(calls())
-        .isEqualTo("1 completion-words disks vol0\n1 completion-words disks vol1\n");
+    assertThat(calls()).isEqualTo("1 completion-words disks vol0\n1 completion-words disks vol1\n");
   }
 
   @Test
@@ -91,8 +93,10 @@ class CompletionTest {
 
     assertThat(calls())
         .isEqualTo(
-            "1 completion-words nodes --socket /run/n1.sock\n"
-                + "1 completion-words nodes --socket=/run/n1.sock\n");
+            """
+            1 completion-words nodes --socket /run/n1.sock
+            1 completion-words nodes --socket=/run/n1.sock
+            """);
   }
 
   @Test
