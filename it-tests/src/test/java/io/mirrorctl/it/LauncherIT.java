@@ -100,6 +100,19 @@ class LauncherIT {
   }
 
   @Test
+  void aShellThatOnlyCompletesAWordIsNotMadeToWaitForABuild() throws IOException {
+    jdk(jvms.resolve("jdk-25"), "25.0.3");
+    maven();
+
+    var run =
+        mirrorctl("completion-words", "arrays").environment("MIRRORCTL_NO_BUILD", 1).runToAnyEnd();
+
+    assertThat(run.status()).isEqualTo(1);
+    assertThat(run.err()).isEmpty();
+    assertThat(directory.resolve("builds")).doesNotExist();
+  }
+
+  @Test
   void aBuildThatMavenMadeBeforeIsTaken() throws IOException {
     jdk(jvms.resolve("jdk-25"), "25.0.3");
     Path target = Files.createDirectories(checkout.resolve("mirror-cli/target/lib")).getParent();

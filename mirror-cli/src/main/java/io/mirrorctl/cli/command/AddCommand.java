@@ -1,12 +1,11 @@
 package io.mirrorctl.cli.command;
 
-import io.mirrorctl.cli.daemon.ArrayDetail;
 import io.mirrorctl.cli.daemon.NodeRequest;
 import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
-import java.util.OptionalLong;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 @Command(
@@ -20,20 +19,16 @@ final class AddCommand extends MemberSubcommand {
   @Option(names = "--force", description = "Take it although it holds other data, which is lost.")
   private boolean force;
 
+  @Mixin private DryRunOption dryRun;
+
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     NodeRequest add = new NodeRequest.Add(array(), disk(), force);
-    if (!wait) {
-      change(console, add);
-      return ExitCode.DONE;
+    if (dryRun.isGiven()) {
+      tryOnly(console, add);
+    } else {
+      change(console, add, array(), wait);
     }
-    node().ask(add, ArrayDetail.class);
-    NodeReports.outcome(
-        console,
-        Waiting.await(
-            console,
-            node(),
-            new NodeRequest.Wait(array(), NodeRequest.Wait.Until.IDLE, OptionalLong.empty())));
     return ExitCode.DONE;
   }
 }

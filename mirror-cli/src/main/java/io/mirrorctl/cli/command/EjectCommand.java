@@ -5,6 +5,7 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -25,10 +26,16 @@ final class EjectCommand extends NodeSubcommand {
               + " If that is not true, data are destroyed.")
   private boolean fenced;
 
+  @Mixin private DryRunOption dryRun;
+
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     if (victim.isBlank()) {
       throw usage("the name of the node is empty");
+    }
+    if (dryRun.isGiven()) {
+      tryOnly(console, new NodeRequest.Eject(victim, fenced));
+      return ExitCode.DONE;
     }
     console.print(
         NodeReports.outcome(

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -36,6 +37,11 @@ final class GrowCommand extends NodeSubcommand {
       description = "Also make it smaller; what lies behind the new end is lost.")
   private boolean force;
 
+  @Option(names = "--wait", description = "Return when everything is copied.")
+  private boolean wait;
+
+  @Mixin private DryRunOption dryRun;
+
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     if (members == null && size == null) {
@@ -47,15 +53,19 @@ final class GrowCommand extends NodeSubcommand {
     if (size != null && size.bytes() == 0) {
       throw usage("an array of 0 bytes is none");
     }
-    change(
-        console,
+    NodeRequest grow =
         new NodeRequest.Grow(
             array(name),
             members == null ? OptionalInt.empty() : OptionalInt.of(members),
             size == null
                 ? OptionalLong.empty()
                 : OptionalLong.of(size.isMax() ? NodeRequest.Grow.LARGEST : size.bytes()),
-            force));
+            force);
+    if (dryRun.isGiven()) {
+      tryOnly(console, grow);
+    } else {
+      change(console, grow, name, wait);
+    }
     return ExitCode.DONE;
   }
 }

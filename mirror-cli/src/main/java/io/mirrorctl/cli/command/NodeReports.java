@@ -200,6 +200,16 @@ final class NodeReports {
     return Report.builder().data("array", slot.array()).data("slot", slot.slot()).build();
   }
 
+  /** What a change would do that was not made. */
+  static void wouldBe(Console console, String text) {
+    console.print(
+        Report.builder()
+            .data("dryRun", true)
+            .data("would", text)
+            .line("dry run: %s; nothing was changed".formatted(text))
+            .build());
+  }
+
   /** What a node did. */
   static Report outcome(NodeRequest.Outcome outcome) {
     return Report.builder().data("done", outcome.text()).line(outcome.text()).build();

@@ -5,6 +5,7 @@ import io.mirrorctl.cli.output.Console;
 import io.mirrorctl.cli.output.ExitCode;
 import java.io.IOException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -29,9 +30,19 @@ final class ReplaceCommand extends NodeSubcommand {
   @Option(names = "--force", description = "Take it although it holds other data, which is lost.")
   private boolean force;
 
+  @Option(names = "--wait", description = "Return when the new disk holds all data.")
+  private boolean wait;
+
+  @Mixin private DryRunOption dryRun;
+
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
-    change(console, new NodeRequest.Replace(array(name), disk(old), disk(with), force));
+    NodeRequest replace = new NodeRequest.Replace(array(name), disk(old), disk(with), force);
+    if (dryRun.isGiven()) {
+      tryOnly(console, replace);
+    } else {
+      change(console, replace, name, wait);
+    }
     return ExitCode.DONE;
   }
 }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -33,6 +34,8 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
       description = "Overwrite the place of a superblock also where none can be seen.")
   private boolean force;
 
+  @Mixin private DryRunOption dryRun;
+
   @Override
   ExitCode run(Console console) throws IOException {
     try (OpenDisks open = OpenDisks.toOverwrite(disks(), distinctDisks(disks))) {
@@ -43,7 +46,7 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
       }
       List<Report> reports = new ArrayList<>();
       for (int i = 0; i < places.size(); i++) {
-        reports.add(erase(open.devices().get(i), places.get(i)));
+        reports.add(erase(open.devices().get(i), places.get(i), !dryRun.isGiven()));
       }
       console.print(reports);
       return ExitCode.DONE;
@@ -64,15 +67,25 @@ final class ZeroSuperblockCommand extends DiskSubcommand {
     return places;
   }
 
-  private static Report erase(BlockDevice device, List<SectorRange> places) throws IOException {
-    for (SectorRange place : places) {
-      SuperblockErasure.erase(device, place);
+  private static Report erase(BlockDevice device, List<SectorRange> places, boolean really)
+      throws IOException {
+    if (really) {
+      for (SectorRange place : places) {
+        SuperblockErasure.erase(device, place);
+      }
     }
     List<Long> sectors = places.stream().map(SectorRange::start).toList();
     return Report.builder()
         .data("path", device.name())
         .data("erasedSectors", sectors)
-        .line("%s: superblock overwritten (sector %s)".formatted(device.name(), join(sectors)))
+        .data("dryRun", !really)
+        .line(
+            "%s%s: superblock %s (sector %s)"
+                .formatted(
+                    really ? "" : "dry run: ",
+                    device.name(),
+                    really ? "overwritten" : "would be overwritten",
+                    join(sectors)))
         .build();
   }
 

@@ -252,6 +252,14 @@ final class NodeArrays implements ClusterSeat.Tenant {
     }
   }
 
+  /** Opens a disk as for {@link #give}, has it looked at, and closes it again. */
+  void look(NodeArray array, String disk, Taker looker) throws IOException {
+    checkNotRunning(disk);
+    try (BlockDevice device = starter.openFor(array, disk)) {
+      looker.take(device);
+    }
+  }
+
   /** Takes a device over, or throws. */
   @FunctionalInterface
   interface Taker {

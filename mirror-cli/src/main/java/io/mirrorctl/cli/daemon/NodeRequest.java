@@ -32,6 +32,7 @@ import java.util.OptionalLong;
   @JsonSubTypes.Type(value = NodeRequest.Sync.class, name = "sync"),
   @JsonSubTypes.Type(value = NodeRequest.Wait.class, name = "wait"),
   @JsonSubTypes.Type(value = NodeRequest.Monitor.class, name = "monitor"),
+  @JsonSubTypes.Type(value = NodeRequest.DryRun.class, name = "dry-run"),
   @JsonSubTypes.Type(value = NodeRequest.Members.class, name = "members"),
   @JsonSubTypes.Type(value = NodeRequest.Locks.class, name = "locks"),
   @JsonSubTypes.Type(value = NodeRequest.Why.class, name = "why"),
@@ -234,6 +235,27 @@ public sealed interface NodeRequest {
 
   /** Stops the shared arrays and leaves the cluster; answered with an {@link Outcome}. */
   record Leave() implements NodeRequest {}
+
+  /**
+   * Looks whether a change would be refused, and changes nothing; answered with an {@link Outcome}
+   * that says what it would do.
+   *
+   * @param change an {@link Add}, {@link ReAdd}, {@link Remove}, {@link Replace}, {@link Grow} or
+   *     {@link Eject}
+   */
+  record DryRun(NodeRequest change) implements NodeRequest {
+    public DryRun {
+      requireNonNull(change, "no change given");
+      checkArgument(
+          change instanceof Add
+              || change instanceof ReAdd
+              || change instanceof Remove
+              || change instanceof Replace
+              || change instanceof Grow
+              || change instanceof Eject,
+          "only changes of disks, of the size and of the cluster have a dry run");
+    }
+  }
 
   /** What was done, for people. */
   record Outcome(String text) {}

@@ -101,6 +101,7 @@ final class NodeService {
       case NodeRequest.Sync r -> sync(r);
       case NodeRequest.Wait r -> await(r, listener);
       case NodeRequest.Monitor _ -> monitor(listener);
+      case NodeRequest.DryRun r -> new NodeRequest.Outcome(dryRun(r.change()));
       case NodeRequest.Members _ -> seat().members();
       case NodeRequest.Locks r -> insight.locks(r.array());
       case NodeRequest.Why r -> insight.why(r.array());
@@ -230,6 +231,23 @@ final class NodeService {
             shared.replace(request.disk(), disk, request.force(), patience(array, disk, listener)));
   }
 
+  private String dryRun(NodeRequest change) throws IOException, InterruptedException {
+    var run = new DryRuns(arrays);
+    return switch (change) {
+      case NodeRequest.Add r -> {
+        NodeArray array = changeable(r.array());
+        checkStranger(array, r.disk());
+        yield run.add(array, r);
+      }
+      case NodeRequest.ReAdd r -> run.reAdd(changeable(r.array()), r);
+      case NodeRequest.Remove r -> run.remove(changeable(r.array()), r);
+      case NodeRequest.Replace r -> run.replace(changeable(r.array()), r);
+      case NodeRequest.Grow r -> run.grow(changeable(r.array()), r);
+      case NodeRequest.Eject r -> DryRuns.eject(seat().members(), r);
+      default -> throw new IllegalArgumentException("no dry run of " + change);
+    };
+  }
+
   /** Takes a disk over for an array that other nodes have too. */
   private interface SharedTaker {
     void take(ClusterArray array, BlockDevice disk) throws IOException;
@@ -299,18 +317,23 @@ final class NodeService {
       members(array).growMembers(request.members().getAsInt());
     }
     if (request.sizeBytes().isPresent()) {
-      long bytes = request.sizeBytes().getAsLong();
-      int step = array.mirror().device().blockSizes().preferred();
-      long sectors =
-          bytes == NodeRequest.Grow.LARGEST
-              ? members(array).largestSize()
-              : bytes / step * step / SectorRange.SECTOR_BYTES;
-      if (sectors == 0) {
-        throw new CommandException(
-            ExitCode.USAGE, "an array cannot be smaller than %d bytes".formatted(step));
-      }
-      members(array).growSize(sectors, request.force());
+      members(array).growSize(sectors(array, request), request.force());
     }
+  }
+
+  /** The size that was asked for. */
+  static long sectors(NodeArray array, NodeRequest.Grow request) throws IOException {
+    long bytes = request.sizeBytes().orElseThrow();
+    int step = array.mirror().device().blockSizes().preferred();
+    long sectors =
+        bytes == NodeRequest.Grow.LARGEST
+            ? members(array).largestSize()
+            : bytes / step * step / SectorRange.SECTOR_BYTES;
+    if (sectors == 0) {
+      throw new CommandException(
+          ExitCode.USAGE, "an array cannot be smaller than %d bytes".formatted(step));
+    }
+    return sectors;
   }
 
   private ArrayDetail sync(NodeRequest.Sync request) throws IOException {

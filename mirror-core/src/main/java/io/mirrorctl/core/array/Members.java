@@ -44,6 +44,11 @@ public final class Members {
     this.env = env;
   }
 
+  /** Looks whether a change would be refused, without making it. */
+  public DryRun dryRun() {
+    return new DryRun(this, newMember, membership, array);
+  }
+
   /** Stops using a member. The last in-sync member is refused. */
   public synchronized void fail(String disk) throws IOException {
     array.checkWritable();
@@ -65,18 +70,20 @@ public final class Members {
   public synchronized void remove(String disk) throws IOException {
     array.checkWritable();
     Leg leg = find(disk);
-    array.change(set -> {
-      if (set.find(leg.member()).orElse(leg).receives()) {
-        throw ArrayException.failed(
-            disk + " is in use (" + leg.state().word() + "); fail it first");
-      }
-      return set.minus(leg.member());
-    });
+    array.change(set -> without(set, leg));
     if (leg.member().isWritingPages()) {
       array.letGo(leg.member()); // what hangs there must not hang whoever asks
     } else {
       leg.member().close();
     }
+  }
+
+  static MemberSet without(MemberSet set, Leg leg) throws ArrayException {
+    if (set.find(leg.member()).orElse(leg).receives()) {
+      throw ArrayException.failed(
+          leg.member().disk() + " is in use (" + leg.state().word() + "); fail it first");
+    }
+    return set.minus(leg.member());
   }
 
   /**
@@ -111,11 +118,7 @@ public final class Members {
   /** Takes a faulty member of this array back. */
   public synchronized void reAdd(String disk) throws IOException {
     array.checkWritable();
-    Leg leg = find(disk);
-    if (!leg.isFaulty()) {
-      throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
-    }
-    leg.member().checkNoPagesOut();
+    Leg leg = findFaulty(disk);
     array.change(returning(Candidate.read(leg.member().device()), leg.member()));
   }
 
@@ -243,7 +246,7 @@ public final class Members {
     array.change(set -> replacing(set, old, with.member()));
   }
 
-  private static void checkReplaceable(Leg old, String disk) throws ArrayException {
+  static void checkReplaceable(Leg old, String disk) throws ArrayException {
     if (!old.isInSync()) {
       throw ArrayException.failed(
           disk
@@ -253,14 +256,10 @@ public final class Members {
     }
   }
 
-  private static MemberSet replacing(MemberSet set, Leg old, Member with) throws ArrayException {
+  static MemberSet replacing(MemberSet set, Leg old, Member with) throws ArrayException {
     Leg now = set.find(old.member()).orElse(old);
-    boolean taken =
-        set.receiving().stream().anyMatch(leg -> leg.role() == now.role() && leg.isRecovering());
+    checkNotBeingReplaced(set, now);
     Leg spare = set.find(with).orElse(null);
-    if (!now.isInSync() || taken) {
-      throw ArrayException.failed(old.member() + " is being replaced already or no longer in sync");
-    }
     if (spare == null || !(spare.state() instanceof MemberState.Spare)) {
       throw ArrayException.failed(with + " is not a spare");
     }
@@ -268,16 +267,28 @@ public final class Members {
         with, _ -> new Leg(with, now.role(), new MemberState.Recovering(0, false, true)));
   }
 
+  static void checkNotBeingReplaced(MemberSet set, Leg old) throws ArrayException {
+    boolean taken =
+        set.receiving().stream().anyMatch(leg -> leg.role() == old.role() && leg.isRecovering());
+    if (!old.isInSync() || taken) {
+      throw ArrayException.failed(old.member() + " is being replaced already or no longer in sync");
+    }
+  }
+
   /** Sets how many members the array is to have; spares take new roles. */
   public synchronized void growMembers(int count) throws IOException {
     array.checkWritable();
-    if (count < 1 || count > MAX_MEMBERS) {
-      throw ArrayException.failed("an array has 1 to %d members".formatted(MAX_MEMBERS));
-    }
+    checkCount(count);
     array.change(set -> withRaidDisks(set, count));
   }
 
-  private static MemberSet withRaidDisks(MemberSet set, int count) throws ArrayException {
+  static void checkCount(int count) throws ArrayException {
+    if (count < 1 || count > MAX_MEMBERS) {
+      throw ArrayException.failed("an array has 1 to %d members".formatted(MAX_MEMBERS));
+    }
+  }
+
+  static MemberSet withRaidDisks(MemberSet set, int count) throws ArrayException {
     if (count >= set.raidDisks()) {
       return set.withRaidDisks(count);
     }
@@ -319,27 +330,9 @@ public final class Members {
    */
   public synchronized void growSize(long sectors, boolean force) throws IOException {
     array.checkWritable();
-    if (array.isShared()) {
-      throw ArrayException.failed(
-          "another size of an array that several nodes have in use is not possible in this release");
-    }
-    long largest = largestSize();
     MemberSet set = membership.current();
-    if (sectors > largest) {
-      throw ArrayException.failed(
-          "%d sectors do not fit: the smallest member has room for %d".formatted(sectors, largest));
-    }
-    if (sectors < set.sizeSectors() && !force) {
-      throw ArrayException.refused(
-          "the array has %d sectors; making it smaller loses what lies behind sector %d; --force does it"
-              .formatted(set.sizeSectors(), sectors));
-    }
+    BitmapGeometry next = checkSize(set, sectors, force);
     WriteIntentBitmap bitmap = array.bitmap();
-    if (sectors < 1) {
-      throw ArrayException.failed("a size of %d sectors".formatted(sectors));
-    }
-    BitmapGeometry next = new BitmapGeometry(sectors, bitmap.geometry().chunkBytes());
-    checkBitmapFits(set, next);
     try (var _ = array.sync().hold()) {
       if (sectors >= set.sizeSectors()) {
         array.storage().geometry(next);
@@ -349,6 +342,30 @@ public final class Members {
         shrink(bitmap, next);
       }
     }
+  }
+
+  /** Refuses a size that the array cannot have; returns what its bitmap would be like. */
+  BitmapGeometry checkSize(MemberSet set, long sectors, boolean force) throws IOException {
+    if (array.isShared()) {
+      throw ArrayException.failed(
+          "another size of an array that several nodes have in use is not possible in this release");
+    }
+    long largest = largestSize();
+    if (sectors > largest) {
+      throw ArrayException.failed(
+          "%d sectors do not fit: the smallest member has room for %d".formatted(sectors, largest));
+    }
+    if (sectors < set.sizeSectors() && !force) {
+      throw ArrayException.refused(
+          "the array has %d sectors; making it smaller loses what lies behind sector %d; --force does it"
+              .formatted(set.sizeSectors(), sectors));
+    }
+    if (sectors < 1) {
+      throw ArrayException.failed("a size of %d sectors".formatted(sectors));
+    }
+    BitmapGeometry next = new BitmapGeometry(sectors, array.bitmap().geometry().chunkBytes());
+    checkBitmapFits(set, next);
+    return next;
   }
 
   /** No write is under way behind the new end, and none that waits gets there any more. */
@@ -395,21 +412,7 @@ public final class Members {
    */
   private Membership.Step returning(Candidate candidate, Member attached) throws IOException {
     Superblock own = candidate.superblock();
-    MemberSet set = membership.current();
-    Set<Integer> roles = set.inSync().stream().map(Leg::role).collect(toSet());
-    boolean leftByThisArray = attached != null && attached.superblock().events() == own.events();
-    if (!leftByThisArray
-        && (own.events() > set.events() || AssemblyPlan.wentOnWithout(own, roles))) {
-      throw ArrayException.refused(
-          candidate.disk()
-              + " went on without this array's members and may hold newer data; zero-superblock it"
-              + " and add it if that data is not wanted");
-    }
-    int role = vacantRole(set, own.role());
-    if (role < 0) {
-      throw ArrayException.failed(
-          candidate.disk() + ": no role is vacant; zero-superblock it and add it as a spare");
-    }
+    int role = checkReturn(candidate, attached);
     Member member = newMember.returning(candidate, attached, newMember.isKnownToBitmap(candidate));
     var known = new AtomicReference<Boolean>();
     return now -> {
@@ -435,6 +438,27 @@ public final class Members {
     };
   }
 
+  /** Refuses a disk that cannot come back; returns the role it would have. */
+  int checkReturn(Candidate candidate, Member attached) throws ArrayException {
+    Superblock own = candidate.superblock();
+    MemberSet set = membership.current();
+    Set<Integer> roles = set.inSync().stream().map(Leg::role).collect(toSet());
+    boolean leftByThisArray = attached != null && attached.superblock().events() == own.events();
+    if (!leftByThisArray
+        && (own.events() > set.events() || AssemblyPlan.wentOnWithout(own, roles))) {
+      throw ArrayException.refused(
+          candidate.disk()
+              + " went on without this array's members and may hold newer data; zero-superblock it"
+              + " and add it if that data is not wanted");
+    }
+    int role = vacantRole(set, own.role());
+    if (role < 0) {
+      throw ArrayException.failed(
+          candidate.disk() + ": no role is vacant; zero-superblock it and add it as a spare");
+    }
+    return role;
+  }
+
   /** The wanted role if nobody fills it, else the first that nobody fills; -1 if there is none. */
   private static int vacantRole(MemberSet set, int wanted) {
     boolean[] taken = new boolean[set.raidDisks()];
@@ -450,7 +474,7 @@ public final class Members {
     return -1;
   }
 
-  private Optional<Candidate> formerMember(BlockDevice device) throws IOException {
+  Optional<Candidate> formerMember(BlockDevice device) throws IOException {
     if (ForeignData.find(device).isEmpty()) {
       return Optional.empty();
     }
@@ -470,14 +494,24 @@ public final class Members {
     return membership.current().inSync().getFirst().member().superblock();
   }
 
-  private void checkUnknown(BlockDevice device) throws ArrayException {
+  void checkUnknown(BlockDevice device) throws ArrayException {
     if (membership.current().legs().stream()
         .anyMatch(leg -> leg.member().disk().equals(device.name()))) {
       throw ArrayException.failed(device.name() + " is in the array already");
     }
   }
 
-  private Leg find(String disk) throws ArrayException {
+  /** A member that can be taken back. */
+  Leg findFaulty(String disk) throws ArrayException {
+    Leg leg = find(disk);
+    if (!leg.isFaulty()) {
+      throw ArrayException.failed(disk + " is " + leg.state().word() + ", not faulty");
+    }
+    leg.member().checkNoPagesOut();
+    return leg;
+  }
+
+  Leg find(String disk) throws ArrayException {
     return membership.current().legs().stream()
         .filter(leg -> leg.member().disk().equals(disk))
         .findFirst()

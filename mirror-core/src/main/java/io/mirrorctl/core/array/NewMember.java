@@ -98,6 +98,13 @@ final class NewMember {
     return Announced.write(member, array.isShared());
   }
 
+  /** Refuses a disk that is too small, or has too large sectors. */
+  void checkRoom(BlockDevice device) throws ArrayException {
+    long _ =
+        checkRoom(
+            device, array.memberSet().inSync().getFirst().member().superblock().dataOffset());
+  }
+
   private long checkRoom(BlockDevice device, long dataOffset) throws ArrayException {
     long unit = array.unit() / SectorRange.SECTOR_BYTES;
     long size = Math.ceilDiv(array.memberSet().sizeSectors(), unit) * unit;
