@@ -15,6 +15,10 @@ import io.mirrorctl.core.env.Env;
 import io.mirrorctl.core.format.Superblock;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -195,5 +199,25 @@ class NodeIT {
         .contains("cannot listen on unix:" + nowhere, "give another address")
         .hasLineCount(1);
     assertThat(socket).doesNotExist();
+  }
+
+  @Test
+  void aNodeTellsOverHttpHowItIs() throws IOException, InterruptedException {
+    try (NodeProcess node = node(disks(), "--http", ":0");
+        HttpClient client = HttpClient.newHttpClient()) {
+      String address = node.ready().fields().get("http");
+      assertThat(address).startsWith("127.0.0.1:");
+      for (String path : List.of("/health", "/ready", "/metrics")) {
+        HttpResponse<String> answer =
+            client.send(
+                HttpRequest.newBuilder(URI.create("http://" + address + path)).build(),
+                HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).as(path).isEqualTo(200);
+        assertThat(answer.body().contains("mirrorctl_array_state{array=\"m\",state=\"clean\"} 1.0"))
+            .as(answer.body())
+            .isEqualTo(path.equals("/metrics"));
+      }
+      assertThat(node.terminate()).isZero();
+    }
   }
 }

@@ -1,9 +1,14 @@
 package io.mirrorctl.cli.cluster;
 
+import static java.util.stream.Collectors.counting;
+import static java.util.stream.Collectors.groupingBy;
+
 import io.mirrorctl.dlm.member.Diagnostics;
 import io.mirrorctl.dlm.member.HoldCause;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.IntFunction;
 
 /**
@@ -14,6 +19,7 @@ import java.util.function.IntFunction;
  * @param hold why its I/O is held, if it is
  * @param lease while it is in the cluster
  * @param peers the other nodes in the view
+ * @param view while it is in the cluster
  */
 public record ClusterLook(
     String cluster,
@@ -21,7 +27,16 @@ public record ClusterLook(
     Optional<Out> out,
     Optional<Hold> hold,
     Optional<LeaseLook> lease,
-    List<Peer> peers) {
+    List<Peer> peers,
+    Optional<View> view) {
+
+  /**
+   * The view of the cluster.
+   *
+   * @param nodes how many are in it, by state
+   * @param zookeeper what this node has asked of it
+   */
+  public record View(long epoch, Map<String, Long> nodes, ClusterMembers.ZooKeeperUse zookeeper) {}
 
   /**
    * Not in the cluster.
@@ -61,7 +76,13 @@ public record ClusterLook(
 
   static ClusterLook out(String cluster, String zookeeper, Out out) {
     return new ClusterLook(
-        cluster, zookeeper, Optional.of(out), Optional.empty(), Optional.empty(), List.of());
+        cluster,
+        zookeeper,
+        Optional.of(out),
+        Optional.empty(),
+        Optional.empty(),
+        List.of(),
+        Optional.empty());
   }
 
   static ClusterLook in(
@@ -81,7 +102,13 @@ public record ClusterLook(
         diagnostics.peers().stream()
             .filter(peer -> !diagnostics.self().equals(Optional.of(peer.node())))
             .map(peer -> peer(peer, length, names))
-            .toList());
+            .toList(),
+        Optional.of(
+            new View(
+                diagnostics.cluster().epoch(),
+                diagnostics.peers().stream()
+                    .collect(groupingBy(Diagnostics.Peer::state, TreeMap::new, counting())),
+                Roster.use(diagnostics))));
   }
 
   /** A lease is renewed four times in its length; who has missed two renewals is silent. */

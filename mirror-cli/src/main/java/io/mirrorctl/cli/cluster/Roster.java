@@ -47,7 +47,7 @@ final class Roster {
         List.of());
   }
 
-  private static ClusterMembers.ZooKeeperUse use(Diagnostics diagnostics) {
+  static ClusterMembers.ZooKeeperUse use(Diagnostics diagnostics) {
     StoreCounts counts = diagnostics.store();
     return new ClusterMembers.ZooKeeperUse(
         counts.commits(), diagnostics.renewals(), counts.reads(), counts.changes());

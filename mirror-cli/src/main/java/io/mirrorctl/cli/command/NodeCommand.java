@@ -2,6 +2,7 @@ package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.daemon.ArrayNames;
 import io.mirrorctl.cli.daemon.ControlSocket;
+import io.mirrorctl.cli.daemon.HttpAddress;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.NodeRequest;
@@ -24,7 +25,7 @@ import picocli.CommandLine.ParseResult;
 @Command(
     name = "node",
     description =
-        "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=..., and in a cluster zookeeper=...")
+        "Run a node in the foreground until SIGTERM. When it serves it prints one line: ready name=... socket=... nbd=..., with --http http=..., and in a cluster zookeeper=...")
 final class NodeCommand extends DiskSubcommand {
   @Option(
       names = "--config",
@@ -51,6 +52,14 @@ final class NodeCommand extends DiskSubcommand {
       paramLabel = "PATH",
       description = "The control socket; else $MIRRORCTL_SOCKET, else the default one.")
   private Optional<Path> socket;
+
+  @Option(
+      names = "--http",
+      paramLabel = "ADDR",
+      description =
+          "Tell over HTTP at host:port, or at :port for this host only, how the node is: /metrics for"
+              + " Prometheus, /health, /ready. Port 0 takes a free one.")
+  private Optional<String> http;
 
   @Mixin private NbdListenOptions tls;
 
@@ -89,6 +98,13 @@ final class NodeCommand extends DiskSubcommand {
     NodeConfig config =
         this.config.isPresent() ? config(this.config.get()) : config(ScanConfig.NONE);
     NbdListenOptions.warn(config.nbd(), config.tls(), console);
+    config
+        .http()
+        .filter(HttpAddress::isOpenToOthers)
+        .ifPresent(address ->
+            console.note(
+                "HTTP at %s can be reached from other hosts, and anybody there can read the names of arrays and disks and how they are",
+                address));
     var life = new NodeLife(console);
     NodeLife.onEnd(life::end);
     Node node = life.start(unwanted -> Node.start(config, Env.system(), unwanted));
@@ -127,7 +143,8 @@ final class NodeCommand extends DiskSubcommand {
           diskTls(),
           cluster.config(called),
           arrays,
-          scan.without(arrays));
+          scan.without(arrays),
+          http.map(HttpAddress::parse));
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());
     }

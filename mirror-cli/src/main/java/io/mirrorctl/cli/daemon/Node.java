@@ -7,6 +7,7 @@ import io.mirrorctl.cli.nbd.NbdExports;
 import io.mirrorctl.cli.nbd.NbdServer;
 import io.mirrorctl.cli.nbd.NbdServerConfig;
 import io.mirrorctl.core.env.Env;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -35,7 +36,10 @@ public final class Node implements Closeable {
   private final Scans scans;
   private final Insight insight;
   private final ControlServer control;
+  private final NodeMetrics metrics;
+  private @Nullable HttpEndpoint http;
   private @Nullable NbdServer nbd;
+  private volatile boolean serves;
   private boolean closed;
 
   private Node(
@@ -63,6 +67,7 @@ public final class Node implements Closeable {
             env);
     var slots = new SlotNames(config.name(), seat);
     this.insight = new Insight(slots, arrays, env);
+    this.metrics = new NodeMetrics(arrays, scans, seat);
     this.control =
         new ControlServer(
             socket,
@@ -124,6 +129,9 @@ public final class Node implements Closeable {
   }
 
   private void serve(Env env, BooleanSupplier unwanted) throws IOException, InterruptedException {
+    if (config.http().isPresent()) {
+      http = HttpEndpoint.start(config.http().get(), new Told(), env);
+    }
     for (NodeRequest.Assemble array : config.arrays()) {
       if (unwanted.getAsBoolean()) {
         throw new InterruptedIOException("node %s was told to stop".formatted(name()));
@@ -142,6 +150,22 @@ public final class Node implements Closeable {
     seat.ifPresent(s -> s.keep(arrays));
     insight.start();
     control.start();
+    serves = true;
+  }
+
+  /** What is told over HTTP. */
+  private final class Told implements HttpEndpoint.Source {
+    @Override
+    public MetricSnapshots metrics() {
+      return metrics.collect(notReady().isEmpty());
+    }
+
+    @Override
+    public List<String> notReady() {
+      return serves
+          ? new Readiness(config, arrays, scans, seat).missing()
+          : List.of("node %s is starting, or stopping".formatted(name()));
+    }
   }
 
   public String name() {
@@ -158,13 +182,19 @@ public final class Node implements Closeable {
     return nbd == null ? List.of() : nbd.addresses();
   }
 
+  /** Where it tells how it is, with the port that the system chose. */
+  public Optional<HttpAddress> httpAddress() {
+    return Optional.ofNullable(http).map(HttpEndpoint::address);
+  }
+
   /** What the process prints when it serves. */
   public String readyLine() {
-    return "ready name=%s socket=%s nbd=%s%s"
+    return "ready name=%s socket=%s nbd=%s%s%s"
         .formatted(
             name(),
             socket(),
             nbdAddresses().stream().map(NbdAddress::toString).collect(Collectors.joining(",")),
+            httpAddress().map(address -> " http=" + address).orElse(""),
             seat.map(s -> " zookeeper=" + s.zookeeper()).orElse(""));
   }
 
@@ -179,6 +209,7 @@ public final class Node implements Closeable {
       return;
     }
     closed = true;
+    serves = false;
     insight.close();
     seat.ifPresent(ClusterSeat::prepareToLeave);
     try (socket;
@@ -188,6 +219,10 @@ public final class Node implements Closeable {
         nbd.close();
       }
       arrays.end();
+    } finally {
+      if (http != null) {
+        http.close();
+      }
     }
     LOG.log(Level.INFO, "node {0} has stopped", name());
   }

@@ -18,6 +18,7 @@ import java.util.Optional;
  * @param diskTls certificates for disks at {@code nbds://} URLs
  * @param cluster that the node belongs to, if any
  * @param arrays to be assembled before the node serves
+ * @param http where it tells how it is, if anywhere
  * @param scan where the node looks for members, and the arrays it is to have besides
  */
 public record NodeConfig(
@@ -28,10 +29,24 @@ public record NodeConfig(
     NbdClientTls diskTls,
     Optional<ClusterConfig> cluster,
     List<NodeRequest.Assemble> arrays,
-    ScanConfig scan) {
+    ScanConfig scan,
+    Optional<HttpAddress> http) {
 
   public NodeConfig {
     nbd = List.copyOf(nbd);
     arrays = List.copyOf(arrays);
+  }
+
+  /** Without HTTP. */
+  public NodeConfig(
+      String name,
+      Path socket,
+      List<NbdAddress> nbd,
+      NbdTls tls,
+      NbdClientTls diskTls,
+      Optional<ClusterConfig> cluster,
+      List<NodeRequest.Assemble> arrays,
+      ScanConfig scan) {
+    this(name, socket, nbd, tls, diskTls, cluster, arrays, scan, Optional.empty());
   }
 }

@@ -1,6 +1,7 @@
 package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.cluster.ClusterConfig;
+import io.mirrorctl.cli.daemon.HttpAddress;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.ScanConfig;
@@ -75,7 +76,8 @@ final class ClusterRig implements AutoCloseable {
                 NbdClientTls.DEFAULT,
                 Optional.of(cluster),
                 List.of(),
-                ScanConfig.NONE),
+                ScanConfig.NONE,
+                Optional.of(HttpAddress.parse(":0"))),
             Env.system()));
   }
 

@@ -6,9 +6,15 @@ import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.dlm.store.StoreException;
 import io.mirrorctl.dlm.zookeeper.EmbeddedZooKeeper;
 import java.io.IOException;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -86,5 +92,58 @@ class InsightCommandsTest {
         .satisfies(run -> assertThat(run.err()).contains("own has no locks"));
     assertThat(one.run("locks", "nothing").err()).contains("no array nothing");
     assertThat(one.done("locks").out()).contains("m, generation 2").doesNotContain("own");
+  }
+
+  private static String metrics(ClusterRig node) throws IOException, InterruptedException {
+    HttpResponse<String> answer = Http.get(node.node().httpAddress().orElseThrow(), "/metrics");
+    assertThat(answer.statusCode()).isEqualTo(200);
+    return answer.body();
+  }
+
+  @Test
+  void metricsSayHowArraysAndClusterAreAndAreThoseOfTheDocumentation() throws Exception {
+    List<Path> own = ClusterRig.disks(directory, BitmapKind.INTERNAL, "x", "y");
+    one.done("assemble", "own", own.get(0), own.get(1));
+    one.done("fail", "own", own.get(1));
+    one.done("remove", "own", own.get(1));
+    one.done("sync", "own", "--pause");
+    one.done("add", "own", own.get(1), "--force");
+
+    String metrics = metrics(one);
+
+    assertThat(Http.value(metrics, "mirrorctl_array_state{array=\"m\",state=\"clean\"}")).isOne();
+    assertThat(Http.value(metrics, "mirrorctl_array_state{array=\"own\",state=\"recovering\"}"))
+        .isOne();
+    assertThat(Http.value(metrics, "mirrorctl_array_state{array=\"own\",state=\"clean\"}"))
+        .isZero();
+    assertThat(Http.value(metrics, "mirrorctl_array_degraded{array=\"own\"}")).isOne();
+    assertThat(Http.value(metrics, "mirrorctl_array_members{array=\"m\",state=\"in-sync\"}"))
+        .isEqualTo(2);
+    assertThat(
+            Http.value(metrics, "mirrorctl_array_sync_paused{action=\"recovery\",array=\"own\"}"))
+        .isOne();
+    assertThat(Http.value(metrics, "mirrorctl_cluster_nodes{cluster=\"c\",state=\"up\"}"))
+        .isEqualTo(2);
+    assertThat(Http.value(metrics, "mirrorctl_cluster_epoch{cluster=\"c\"}")).isEqualTo(2);
+    assertThat(Http.value(metrics, "mirrorctl_cluster_joined{cluster=\"c\"}")).isOne();
+    assertThat(Http.value(metrics, "mirrorctl_cluster_lease_remaining_seconds{cluster=\"c\"}"))
+        .isBetween(0.1, 4.0);
+    assertThat(Http.value(metrics, "mirrorctl_zookeeper_operations_total{kind=\"commit\"}"))
+        .isPositive();
+    assertThat(Http.value(metrics, "mirrorctl_ready")).isOne();
+    assertThat(Http.names(metrics)).isEqualTo(documented());
+    two.done("leave");
+    assertThat(Http.value(metrics(two), "mirrorctl_cluster_joined{cluster=\"c\"}")).isZero();
+    HttpResponse<String> ready = Http.get(two.node().httpAddress().orElseThrow(), "/ready");
+    assertThat(ready.statusCode()).isEqualTo(503);
+    assertThat(ready.body()).contains("is not in cluster c: it has left");
+  }
+
+  private static Set<String> documented() throws IOException {
+    return Pattern.compile("`(mirrorctl_[a-z_]+)`")
+        .matcher(Files.readString(Path.of("../docs/cli.md")))
+        .results()
+        .map(found -> found.group(1))
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 }

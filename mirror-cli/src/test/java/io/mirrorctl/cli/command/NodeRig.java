@@ -2,6 +2,7 @@ package io.mirrorctl.cli.command;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.mirrorctl.cli.daemon.HttpAddress;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.ScanConfig;
@@ -51,7 +52,8 @@ final class NodeRig implements AutoCloseable {
                 NbdClientTls.DEFAULT,
                 Optional.empty(),
                 List.of(),
-                ScanConfig.NONE),
+                ScanConfig.NONE,
+                Optional.of(HttpAddress.parse(":0"))),
             Env.system()));
   }
 

@@ -38,7 +38,13 @@ class WaitChainsTest {
   private static ClusterLook cluster(
       Optional<ClusterLook.Hold> hold, ClusterLook.LeaseLook lease, ClusterLook.Peer... peers) {
     return new ClusterLook(
-        "c", "zk:2181", Optional.empty(), hold, Optional.of(lease), List.of(peers));
+        "c",
+        "zk:2181",
+        Optional.empty(),
+        hold,
+        Optional.of(lease),
+        List.of(peers),
+        Optional.empty());
   }
 
   private static ArrayLocks.Entry granted(String resource, int slot, String mode) {
@@ -317,7 +323,8 @@ class WaitChainsTest {
             Optional.of(new ClusterLook.Out("its session was lost", 8000, true)),
             Optional.empty(),
             Optional.empty(),
-            List.of());
+            List.of(),
+            Optional.empty());
     WaitSources seen =
         new WaitSources(
             "n1",
