@@ -83,6 +83,11 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return waiting.values().stream().map(Waiting::last).toList();
   }
 
+  /** Whether an array of this name is in use. */
+  boolean runs(String name) {
+    return running.containsKey(name);
+  }
+
   /** Whether no more arrays are assembled. */
   boolean hasEnded() {
     lock.lock();

@@ -39,8 +39,20 @@ final class Scans {
   private final Env env;
   private final ReentrantLock scanning = new ReentrantLock();
 
-  /** Configured arrays that were never in use since the node started, each with the reason. */
-  private final ConcurrentSkipListMap<String, String> missing = new ConcurrentSkipListMap<>();
+  /** Configured arrays that were not in use yet since the node started. */
+  private final ConcurrentSkipListMap<String, Missing> missing = new ConcurrentSkipListMap<>();
+
+  /** An array that is waited for. */
+  private static final class Missing {
+    private volatile String reason;
+
+    /** Told by who stops it, also while it is being assembled. */
+    private volatile boolean unwanted;
+
+    private Missing(String reason) {
+      this.reason = reason;
+    }
+  }
 
   Scans(
       String node,
@@ -76,7 +88,7 @@ final class Scans {
                 "{0} is not in use yet, and is tried again: {1}",
                 array.name(),
                 reason);
-            missing.put(array.name(), reason);
+            missing.put(array.name(), new Missing(reason));
           });
     }
     tryAfter(FIRST_PAUSE_MILLIS);
@@ -92,30 +104,43 @@ final class Scans {
   }
 
   private void tryMissing(long pause) {
+    if (arrays.hasEnded()) {
+      return;
+    }
     try {
+      Map<String, Missing> tried = Map.copyOf(missing);
       List<WantedArray> wanted =
-          config.arrays().stream().filter(array -> missing.containsKey(array.name())).toList();
+          config.arrays().stream().filter(array -> tried.containsKey(array.name())).toList();
       for (ScanResult.Entry array : scan(wanted, arrays::hasEnded).arrays()) {
-        if (array.reason().isEmpty()) {
-          boolean stopped = missing.remove(array.name()) == null;
-          if (stopped && array.outcome() == ScanResult.Outcome.ASSEMBLED) {
-            arrays.stop(array.name()); // while it was being assembled
-          }
-        } else if (!array
-            .reason()
-            .get()
-            .equals(missing.replace(array.name(), array.reason().get()))) {
-          LOG.log(Level.WARNING, "{0} is not in use yet: {1}", array.name(), array.reason().get());
-        }
+        settle(array, tried.get(array.name()));
       }
     } catch (IOException e) {
       LOG.log(Level.WARNING, "{0}", e.getMessage());
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "looking for arrays failed by a bug", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return;
     }
     if (!arrays.hasEnded()) {
       tryAfter(Math.min(2 * pause, LONGEST_PAUSE_MILLIS));
+    }
+  }
+
+  private void settle(ScanResult.Entry array, Missing waited)
+      throws IOException, InterruptedException {
+    if (array.reason().isPresent()) {
+      String reason = array.reason().get();
+      if (!waited.reason.equals(reason) && !waited.unwanted) {
+        LOG.log(Level.WARNING, "{0} is not in use yet: {1}", array.name(), reason);
+      }
+      waited.reason = reason;
+      return;
+    }
+    missing.remove(array.name(), waited);
+    boolean ours = array.outcome() == ScanResult.Outcome.ASSEMBLED;
+    if (waited.unwanted && ours && arrays.runs(array.name())) {
+      arrays.stop(array.name());
     }
   }
 
@@ -190,18 +215,24 @@ final class Scans {
   /** Configured arrays that are not in use yet. */
   List<ArraySummary> missing() {
     return missing.keySet().stream()
-        .filter(name -> arrays.all().stream().noneMatch(array -> array.name().equals(name)))
+        .filter(name -> reason(name).isPresent())
         .map(ArraySummary::waiting)
         .toList();
   }
 
   /** Why a configured array is not in use yet. */
   Optional<String> reason(String array) {
-    return Optional.ofNullable(missing.get(array));
+    return Optional.ofNullable(missing.get(array))
+        .filter(_ -> !arrays.runs(array)) // somebody may have assembled it by hand
+        .map(waited -> waited.reason);
   }
 
-  /** Tries this array no more; false if it was not waited for. */
+  /** Tries this array no more; false if it was not waited for, or is in use all the same. */
   boolean forget(String array) {
-    return missing.remove(array) != null;
+    Missing waited = missing.remove(array);
+    if (waited != null) {
+      waited.unwanted = true;
+    }
+    return waited != null && !arrays.runs(array);
   }
 }

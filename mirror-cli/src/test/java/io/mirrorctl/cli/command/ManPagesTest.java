@@ -82,4 +82,26 @@ class ManPagesTest {
         .contains("mirrorctl replace NAME OLD --with NEW [OPTIONS]")
         .containsPattern("(?m)^ +--with NEW$|(?m)^ +--with NEW ");
   }
+
+  @Test
+  void whatLooksLikeARequestIsText() throws IOException, InterruptedException {
+    assumeThat(Files.isExecutable(MAN)).as(MAN + " is there").isTrue();
+    var page = new Roff("page", "1");
+    page.section("NAME");
+    page.paragraph(".TH 'it' \\, ~/x ^y `z` --opt");
+    page.entry(Roff.bold("-a\\b"), List.of("'quoted'", ".second"));
+    page.lines(List.of(".so /etc/passwd", "  indented"));
+    Path file = Files.writeString(directory.resolve("page.1"), page.text());
+
+    String text = run(List.of(MAN.toString(), "-E", "ascii", "-l", file.toString()));
+
+    assertThat(text.replaceAll(".\b", ""))
+        .contains(
+            ".TH 'it' \\, ~/x ^y `z` --opt",
+            "-a\\b",
+            "'quoted'",
+            ".second",
+            ".so /etc/passwd",
+            "  indented");
+  }
 }

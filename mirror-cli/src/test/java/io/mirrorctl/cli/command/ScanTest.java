@@ -180,6 +180,21 @@ class ScanTest {
   }
 
   @Test
+  void aWaitingArrayThatSomebodyAssemblesIsOneLikeAnyOther() throws Exception {
+    UUID uuid = create("a");
+    Path away = Files.move(directory.resolve("a-1.img"), directory.resolve("a-1.away"));
+    start(wanted("vol", uuid));
+
+    assertThat(run("assemble", "vol", directory.resolve("a-0.img"), away).code()).isZero();
+    assertThat(run("detail", "vol").code()).isZero();
+    assertThat(run("stop", "vol").code()).isZero();
+
+    assertThat(run("status").out()).isEqualTo("no arrays\n");
+    assertThat(Cli.run("examine", away, "--json").json().get("state").asString())
+        .isEqualTo("clean");
+  }
+
+  @Test
   void stopEndsTheWaiting() throws Exception {
     UUID uuid = create("a");
     Files.move(directory.resolve("a-1.img"), directory.resolve("a-1.away"));
