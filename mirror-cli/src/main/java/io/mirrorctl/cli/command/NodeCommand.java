@@ -2,7 +2,6 @@ package io.mirrorctl.cli.command;
 
 import io.mirrorctl.cli.daemon.ArrayNames;
 import io.mirrorctl.cli.daemon.ControlSocket;
-import io.mirrorctl.cli.daemon.HttpAddress;
 import io.mirrorctl.cli.daemon.Node;
 import io.mirrorctl.cli.daemon.NodeConfig;
 import io.mirrorctl.cli.daemon.NodeRequest;
@@ -53,13 +52,7 @@ final class NodeCommand extends DiskSubcommand {
       description = "The control socket; else $MIRRORCTL_SOCKET, else the default one.")
   private Optional<Path> socket;
 
-  @Option(
-      names = "--http",
-      paramLabel = "ADDR",
-      description =
-          "Tell over HTTP at host:port, or at :port for this host only, how the node is: /metrics for"
-              + " Prometheus, /health, /ready. Port 0 takes a free one.")
-  private Optional<String> http;
+  @Mixin private HttpOption http;
 
   @Mixin private NbdListenOptions tls;
 
@@ -98,13 +91,7 @@ final class NodeCommand extends DiskSubcommand {
     NodeConfig config =
         this.config.isPresent() ? config(this.config.get()) : config(ScanConfig.NONE);
     NbdListenOptions.warn(config.nbd(), config.tls(), console);
-    config
-        .http()
-        .filter(HttpAddress::isOpenToOthers)
-        .ifPresent(address ->
-            console.note(
-                "HTTP at %s can be reached from other hosts, and anybody there can read the names of arrays and disks and how they are",
-                address));
+    HttpOption.warn(config.http(), console);
     var life = new NodeLife(console);
     NodeLife.onEnd(life::end);
     Node node = life.start(unwanted -> Node.start(config, Env.system(), unwanted));
@@ -144,7 +131,7 @@ final class NodeCommand extends DiskSubcommand {
           cluster.config(called),
           arrays,
           scan.without(arrays),
-          http.map(HttpAddress::parse));
+          http.address());
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());
     }

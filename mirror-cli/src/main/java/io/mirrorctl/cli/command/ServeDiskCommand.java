@@ -22,7 +22,7 @@ import picocli.CommandLine.Parameters;
     description =
         "Export one raw disk over NBD in the foreground until SIGTERM, for nodes that have it as a"
             + " member: it refuses those that are dead, whatever they still send. When it serves it"
-            + " prints one line: ready disk=... name=... nbd=... state=...")
+            + " prints one line: ready disk=... name=... nbd=... state=..., and with --http http=...")
 final class ServeDiskCommand extends Subcommand {
   @Parameters(paramLabel = "DISK", description = "A file or block device.")
   private String disk;
@@ -57,12 +57,15 @@ final class ServeDiskCommand extends Subcommand {
               + " none is connected; else they can only read then. For create and zero-superblock.")
   private boolean anonymousWriters;
 
+  @Mixin private HttpOption http;
+
   @Mixin private NbdListenOptions tls;
 
   @Override
   ExitCode run(Console console) throws IOException, InterruptedException {
     DiskServer.Config config = config();
     NbdListenOptions.warn(config.nbd().addresses(), config.nbd().tls(), console);
+    HttpOption.warn(config.http(), console);
     DiskServer server = DiskServer.start(config, Env.system());
     NodeLife.onEnd(() -> NodeLife.end(server, console));
     if (!server.isDirect()) {
@@ -87,7 +90,8 @@ final class ServeDiskCommand extends Subcommand {
           called,
           state.map(file -> file.toAbsolutePath().normalize()).orElseGet(() -> stateOf(path)),
           anonymousWriters,
-          NbdServerConfig.on(addresses).withTls(tls.tls()));
+          NbdServerConfig.on(addresses).withTls(tls.tls()),
+          http.address());
     } catch (IllegalArgumentException e) {
       throw usage("%s", e.getMessage());
     }

@@ -41,6 +41,9 @@ public final class DiskServer implements Closeable {
   /** Locked: two servers would forget each other's fences. */
   private final LockFile stateLock;
 
+  private final DiskMetrics metrics;
+  private final Optional<HttpEndpoint> http;
+
   private boolean closed;
 
   /**
@@ -50,12 +53,26 @@ public final class DiskServer implements Closeable {
    * @param export name of the export; the empty name stands for it too
    * @param state where it is kept who is fenced
    * @param anonymousWriters see {@link NodeFences#load}
+   * @param http where it tells how it is, if anywhere
    */
   public record Config(
-      Path disk, String export, Path state, boolean anonymousWriters, NbdServerConfig nbd) {}
+      Path disk,
+      String export,
+      Path state,
+      boolean anonymousWriters,
+      NbdServerConfig nbd,
+      Optional<HttpAddress> http) {}
 
-  private DiskServer(Config config, FileDevice disk, NbdServer server, LockFile stateLock) {
+  private DiskServer(
+      Config config,
+      FileDevice disk,
+      NbdServer server,
+      LockFile stateLock,
+      DiskMetrics metrics,
+      Optional<HttpEndpoint> http) {
     this.stateLock = stateLock;
+    this.metrics = metrics;
+    this.http = http;
     this.config = config;
     this.disk = disk;
     this.server = server;
@@ -64,7 +81,10 @@ public final class DiskServer implements Closeable {
   /** Serves when this returns. The disk is this server's alone. */
   public static DiskServer start(Config config, Env env) throws IOException {
     FileDevice disk = FileDevice.open(config.disk(), new DeviceAccess.Exclusive());
+    var metered = new MeteredDevice(disk, env.ticker());
+    var metrics = new DiskMetrics(metered, env);
     LockFile lock = null;
+    HttpEndpoint http = null;
     try {
       Path parent = config.state().toAbsolutePath().getParent();
       if (parent != null) {
@@ -84,10 +104,18 @@ public final class DiskServer implements Closeable {
               env.ticker(),
               LAST_REQUESTS);
       var exports = new NbdExports();
-      exports.add(config.export(), disk, "disk " + config.disk());
-      return new DiskServer(
-          config, disk, NbdServer.start(config.nbd(), exports, Optional.of(fences), env), lock);
+      exports.add(config.export(), metered, "disk " + config.disk());
+      if (config.http().isPresent()) {
+        http = HttpEndpoint.start(config.http().get(), metrics, env);
+      }
+      NbdServer server = NbdServer.start(config.nbd(), exports, Optional.of(fences), env);
+      metrics.serves(server);
+      return new DiskServer(config, disk, server, lock, metrics, Optional.ofNullable(http));
     } catch (IOException | RuntimeException | Error e) {
+      metrics.close();
+      if (http != null) {
+        http.close();
+      }
       OpenDisks.closeAfter(disk, e);
       if (lock != null) {
         lock.close();
@@ -127,14 +155,20 @@ public final class DiskServer implements Closeable {
     return server.addresses();
   }
 
+  /** Where it tells how it is, with the port that the system chose. */
+  public Optional<HttpAddress> httpAddress() {
+    return http.map(HttpEndpoint::address);
+  }
+
   /** What the process prints when it serves. */
   public String readyLine() {
-    return "ready disk=%s name=%s nbd=%s state=%s"
+    return "ready disk=%s name=%s nbd=%s state=%s%s"
         .formatted(
             config.disk(),
             config.export(),
             addresses().stream().map(NbdAddress::toString).collect(Collectors.joining(",")),
-            config.state());
+            config.state(),
+            httpAddress().map(address -> " http=" + address).orElse(""));
   }
 
   /** Finishes requests in flight and gives the disk up. */
@@ -144,9 +178,12 @@ public final class DiskServer implements Closeable {
       return;
     }
     closed = true;
+    metrics.close();
     try (stateLock;
         disk) {
       server.close();
+    } finally {
+      http.ifPresent(HttpEndpoint::close);
     }
     LOG.log(Level.INFO, "{0} is no longer served", config.disk());
   }

@@ -15,11 +15,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Says who has what, and who waits for whom.
@@ -34,6 +36,7 @@ final class Insight implements AutoCloseable {
 
   private final SlotNames slots;
   private final NodeArrays arrays;
+  private final Scans scans;
   private final RunningCommands commands;
   private final Env env;
 
@@ -44,8 +47,9 @@ final class Insight implements AutoCloseable {
 
   private record LeftSlot(String array, int slot, long generation) {}
 
-  Insight(SlotNames slots, NodeArrays arrays, Env env) {
+  Insight(SlotNames slots, NodeArrays arrays, Scans scans, Env env) {
     this.slots = slots;
+    this.scans = scans;
     this.arrays = arrays;
     this.commands = new RunningCommands(env);
     this.env = env;
@@ -64,6 +68,14 @@ final class Insight implements AutoCloseable {
   }
 
   private void look() {
+    try {
+      lookAtAll();
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "looking how long things last failed by a bug", e);
+    }
+  }
+
+  private void lookAtAll() {
     arrays.turn();
     Set<LeftSlot> now = new HashSet<>();
     for (ClusterArray array : shared()) {
@@ -110,14 +122,23 @@ final class Insight implements AutoCloseable {
 
   /** Who waits, and for whom: about one array, or about all and the node. */
   List<Waiter> why(Optional<String> name) throws IOException {
-    boolean isAway =
-        name.isPresent() && arrays.away().stream().anyMatch(a -> a.array().equals(name.get()));
+    List<WaitSources.Away> away =
+        Stream.concat(arrays.away().stream(), missing())
+            .filter(gone -> isMeant(gone.array(), name))
+            .toList();
     List<NodeArray> all =
         name.isEmpty()
             ? List.copyOf(arrays.all())
-            : isAway ? List.of() : List.of(arrays.find(name.get()));
-    Optional<ClusterLook> cluster =
-        slots.seat().isPresent() ? Optional.of(slots.seat().get().look()) : Optional.empty();
+            : away.isEmpty() ? List.of(arrays.find(name.get())) : List.of();
+    Optional<ClusterLook> cluster = Optional.empty();
+    Optional<String> silence = Optional.empty();
+    if (slots.seat().isPresent()) {
+      try {
+        cluster = Optional.of(slots.seat().get().look());
+      } catch (IOException e) {
+        silence = Optional.of(e.getMessage());
+      }
+    }
     List<WaitSources.OfArray> seen = new ArrayList<>();
     for (NodeArray array : all) {
       seen.add(source(array, cluster));
@@ -126,14 +147,25 @@ final class Insight implements AutoCloseable {
         new WaitSources(
             slots.self(),
             cluster,
+            silence,
             seen,
-            arrays.away().stream().filter(away -> isMeant(away.array(), name)).toList(),
+            away,
             commands.all().stream()
                 .filter(
                     command -> command.array().isEmpty() || isMeant(command.array().get(), name))
                 .map(command ->
                     new WaitSources.Command(command.text(), command.array(), command.millis()))
                 .toList()));
+  }
+
+  private Stream<WaitSources.Away> missing() {
+    return scans.missing().stream()
+        .map(array ->
+            new WaitSources.Away(
+                array.name(),
+                scans.reason(array.name()).orElse("it was not tried yet"),
+                WaitSources.Away.Cause.NEVER_IN_USE,
+                OptionalLong.empty()));
   }
 
   private static boolean isMeant(String array, Optional<String> name) {

@@ -15,6 +15,7 @@ import java.lang.System.Logger.Level;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -105,8 +106,8 @@ final class NodeArrays implements ClusterSeat.Tenant {
             new WaitSources.Away(
                 gone.request().array(),
                 gone.reason(),
-                gone.pathLost(),
-                env.millis() - gone.sinceMillis()))
+                gone.pathLost() ? WaitSources.Away.Cause.PATH_LOST : WaitSources.Away.Cause.HALTED,
+                OptionalLong.of(env.millis() - gone.sinceMillis())))
         .toList();
   }
 

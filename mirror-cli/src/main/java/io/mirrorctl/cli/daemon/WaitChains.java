@@ -85,18 +85,27 @@ final class WaitChains {
 
   private Waiter away(WaitSources.Away away) {
     Waiter waiter =
-        Waiter.of("clients of " + away.array(), "it to be in use here again: " + away.reason())
-            .in(away.array())
-            .since(away.millis());
-    return away.pathLost()
-        ? waiter.advising(
-            "its disks are tried again and again; mirrorctl assemble does so at once, and other nodes may have it in use")
-        : waiter.because(trouble());
+        Waiter.of("clients of " + away.array(), "it to be in use here: " + away.reason())
+            .in(away.array());
+    Waiter timed = away.millis().isPresent() ? waiter.since(away.millis().getAsLong()) : waiter;
+    return switch (away.cause()) {
+      case HALTED -> timed.because(trouble());
+      case PATH_LOST ->
+          timed.advising(
+              "its disks are tried again and again; mirrorctl assemble does so at once, and other nodes may have it in use");
+      case NEVER_IN_USE ->
+          timed.advising("it is tried again and again; mirrorctl assemble --scan does so at once");
+    };
   }
 
   /** What is wrong with this node's place in the cluster, or with other nodes. */
   List<Waiter> trouble() {
     List<Waiter> found = new ArrayList<>();
+    seen.silence()
+        .ifPresent(why ->
+            found.add(
+                Waiter.of(self(), "its own part in the cluster to answer: " + why)
+                    .advising("its log may say more; if it stays so, start the node again")));
     seen.cluster()
         .ifPresent(cluster -> {
           cluster.out().map(out -> out(cluster, out)).ifPresent(found::add);

@@ -5,12 +5,14 @@ import io.mirrorctl.core.array.ArrayWait;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * What a node sees of those who wait, at one moment; times are milliseconds.
  *
  * @param self the node's name
- * @param cluster empty if it belongs to none
+ * @param cluster empty if it belongs to none, or its own parts do not say
+ * @param silence why they do not
  * @param arrays those in use
  * @param away shared ones that are not, until something is over
  * @param commands that are being carried out, in the order in which they came
@@ -18,6 +20,7 @@ import java.util.Optional;
 record WaitSources(
     String self,
     Optional<ClusterLook> cluster,
+    Optional<String> silence,
     List<OfArray> arrays,
     List<Away> away,
     List<Command> commands) {
@@ -62,8 +65,18 @@ record WaitSources(
    */
   record Left(int slot, String node, long atLeastMillis, Optional<String> trouble) {}
 
-  /** An array that this node has given up for a time. */
-  record Away(String array, String reason, boolean pathLost, long millis) {}
+  /** An array that this node is to have in use and has not. */
+  record Away(String array, String reason, Cause cause, OptionalLong millis) {
+    /** What it needs. */
+    enum Cause {
+      /** The node to be back in its cluster. */
+      HALTED,
+      /** Its disks to answer here. */
+      PATH_LOST,
+      /** To be assembled: its disks were not there when the node started. */
+      NEVER_IN_USE
+    }
+  }
 
   /** What an operator has asked for. */
   record Command(String text, Optional<String> array, long millis) {}

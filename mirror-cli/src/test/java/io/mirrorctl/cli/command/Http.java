@@ -7,8 +7,11 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 
 /** What a process tells over HTTP. */
 final class Http {
@@ -42,6 +45,16 @@ final class Http {
         .lines()
         .filter(line -> line.startsWith("# TYPE "))
         .forEach(line -> names.add(line.substring("# TYPE ".length(), line.lastIndexOf(' '))));
+    return names;
+  }
+
+  /** The names with this prefix that docs/cli.md has. */
+  static Set<String> documented(String prefix) throws IOException {
+    Set<String> names = new TreeSet<>();
+    Pattern.compile("`(%s[a-z_]+)`".formatted(prefix))
+        .matcher(Files.readString(Path.of("../docs/cli.md")))
+        .results()
+        .forEach(found -> names.add(found.group(1)));
     return names;
   }
 }

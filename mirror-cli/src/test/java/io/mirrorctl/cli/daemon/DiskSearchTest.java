@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -161,7 +162,8 @@ class DiskSearchTest {
             "a",
             directory.resolve("a.fences"),
             false,
-            NbdServerConfig.on(new NbdAddress.Unix(socket)));
+            NbdServerConfig.on(new NbdAddress.Unix(socket)),
+            Optional.empty());
     String there = "nbd+unix:///a?socket=" + socket;
     String away = "nbd+unix:///a?socket=" + directory.resolve("away.sock");
 

@@ -95,7 +95,8 @@ class WaitChainsTest {
 
   private static WaitSources sources(
       Optional<ClusterLook> cluster, WaitSources.OfArray array, WaitSources.Command... commands) {
-    return new WaitSources("n1", cluster, List.of(array), List.of(), List.of(commands));
+    return new WaitSources(
+        "n1", cluster, Optional.empty(), List.of(array), List.of(), List.of(commands));
   }
 
   /** Each waiter in a line, reasons indented below. */
@@ -329,18 +330,47 @@ class WaitChainsTest {
         new WaitSources(
             "n1",
             Optional.of(out),
+            Optional.empty(),
             List.of(
                 new WaitSources.OfArray(
                     "own", Optional.empty(), List.of(), List.of(), true, Optional.empty())),
-            List.of(new WaitSources.Away("m", "its session was lost", false, 8100)),
+            List.of(
+                new WaitSources.Away(
+                    "m",
+                    "its session was lost",
+                    WaitSources.Away.Cause.HALTED,
+                    OptionalLong.of(8100)),
+                new WaitSources.Away(
+                    "later",
+                    "disk x is not there",
+                    WaitSources.Away.Cause.NEVER_IN_USE,
+                    OptionalLong.empty())),
             List.of());
 
     assertThat(told(seen))
         .containsExactly(
             "the copying between members < somebody who lets it go on ?",
-            "clients of m < it to be in use here again: its session was lost 8100",
-            "  n1 < its return into cluster c: its session was lost 8000");
+            "clients of m < it to be in use here: its session was lost 8100",
+            "  n1 < its return into cluster c: its session was lost 8000",
+            "clients of later < it to be in use here: disk x is not there ?");
     assertThat(WaitChains.of(seen).getFirst().advice().orElseThrow())
         .contains("mirrorctl sync own --resume");
+  }
+
+  @Test
+  void aNodeWhoseOwnPartsAreSilentSaysSo() {
+    WaitSources seen =
+        new WaitSources(
+            "n1",
+            Optional.empty(),
+            Optional.of("the members: no answer within 5 s"),
+            List.of(array(3000, List.of(), Optional.of(shared()))),
+            List.of(),
+            List.of());
+
+    assertThat(told(seen))
+        .containsExactly(
+            "the first of 3 requests of clients < an answer >=3000",
+            "  n1 < its own part in the cluster to answer: the members: no answer within 5 s ?");
   }
 }
