@@ -48,8 +48,10 @@ final class Announcements {
     private Optional<String> place = Optional.empty();
     private boolean missing;
     private long askedMillis;
+    private final long sinceMillis;
 
-    private Announced(DiskFinder.Announcement of) {
+    private Announced(DiskFinder.Announcement of, long now) {
+      sinceMillis = now;
       array = of.array();
       device = of.device();
       disk = of.disk();
@@ -65,6 +67,17 @@ final class Announcements {
     this.search = search;
     this.events = events;
     this.env = env;
+  }
+
+  /** Disks that other nodes are adding to an array, and that were not found here yet. */
+  synchronized List<WaitSources.Searched> searched(String array) {
+    dropStale();
+    return waiting.stream()
+        .filter(one -> one.array.equals(array))
+        .map(one ->
+            new WaitSources.Searched(
+                one.disk, MdUuid.format(one.device), env.millis() - one.sinceMillis))
+        .toList();
   }
 
   /** Looks for a disk on behalf of an array. */
@@ -104,7 +117,7 @@ final class Announcements {
   }
 
   private Announced begin(DiskFinder.Announcement announcement) {
-    var begun = new Announced(announcement);
+    var begun = new Announced(announcement, env.millis());
     waiting.add(begun);
     events.tell(
         NodeEvent.diskAnnounced(

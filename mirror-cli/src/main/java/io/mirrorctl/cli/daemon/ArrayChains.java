@@ -48,12 +48,24 @@ final class ArrayChains {
           shared.left().forEach(left -> all.add(takeover(left)));
           all.addAll(waits(lock -> true));
         });
+    array.searched().forEach(disk -> all.add(searched(disk)));
     if (array.paused()) {
       all.add(
           Waiter.of("the copying between members", "somebody who lets it go on")
               .advising("it was paused; mirrorctl sync %s --resume".formatted(array.name())));
     }
     return all.stream().map(waiter -> waiter.in(array.name())).toList();
+  }
+
+  private Waiter searched(WaitSources.Searched disk) {
+    return Waiter.of(
+            "disk %s, which another node is adding".formatted(disk.name()),
+            node.self() + " to find it here")
+        .by(node.self())
+        .since(disk.millis())
+        .advising(
+            "mirrorctl confirm %s DISK says where it is, by its device UUID %s, and mirrorctl confirm %s --missing that it is not here"
+                .formatted(array.name(), disk.deviceUuid(), array.name()));
   }
 
   private static String first(long count, String one, String several) {
@@ -63,6 +75,9 @@ final class ArrayChains {
   private void commands(List<Waiter> all) {
     Optional<String> before = Optional.empty();
     for (WaitSources.Command command : node.commandsOf(array.name())) {
+      if (isAtWork(command)) {
+        continue;
+      }
       List<Waiter> because =
           before.isPresent()
               ? List.of(
@@ -72,6 +87,11 @@ final class ArrayChains {
       all.add(node.command(command, because));
       before = Optional.of(command.text());
     }
+  }
+
+  /** A check or repair that has come to its turn takes its time and waits for nobody. */
+  private boolean isAtWork(WaitSources.Command command) {
+    return array.working().filter(action -> command.text().startsWith(action + " ")).isPresent();
   }
 
   private List<Waiter> reasonsOfChanges() {

@@ -5,6 +5,7 @@ import io.mirrorctl.cli.cluster.ClusterSeat;
 import io.mirrorctl.core.Mirror;
 import io.mirrorctl.core.array.ArrayException;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.resync.SyncProgress;
 import io.mirrorctl.dlm.cluster.ClusterArray;
 import io.mirrorctl.dlm.lock.SlotState;
 import java.io.IOException;
@@ -37,6 +38,7 @@ final class Insight implements AutoCloseable {
   private final SlotNames slots;
   private final NodeArrays arrays;
   private final Scans scans;
+  private final Announcements announcements;
   private final RunningCommands commands;
   private final Env env;
 
@@ -47,8 +49,9 @@ final class Insight implements AutoCloseable {
 
   private record LeftSlot(String array, int slot, long generation) {}
 
-  Insight(SlotNames slots, NodeArrays arrays, Scans scans, Env env) {
+  Insight(SlotNames slots, NodeArrays arrays, Scans scans, Announcements announcements, Env env) {
     this.slots = slots;
+    this.announcements = announcements;
     this.scans = scans;
     this.arrays = arrays;
     this.commands = new RunningCommands(env);
@@ -179,7 +182,9 @@ final class Insight implements AutoCloseable {
         array.clients().underWay().oldest(),
         mirror.array().waits(),
         mirror.array().status().members().stream().flatMap(m -> disk(m.disk()).stream()).toList(),
+        mirror.sync().progress().map(SyncProgress::action),
         mirror.sync().isPaused() && !mirror.sync().isIdle(),
+        announcements.searched(array.name()),
         array.shared().map(shared -> source(shared, cluster)));
   }
 

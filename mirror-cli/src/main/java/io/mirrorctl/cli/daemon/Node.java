@@ -66,7 +66,7 @@ public final class Node implements Closeable {
             arrays,
             env);
     var slots = new SlotNames(config.name(), seat);
-    this.insight = new Insight(slots, arrays, scans, env);
+    this.insight = new Insight(slots, arrays, scans, announcements, env);
     this.metrics = new NodeMetrics(arrays, scans, seat);
     this.control =
         new ControlServer(

@@ -16,7 +16,7 @@ import tools.jackson.databind.JsonNode;
 final class RunningCommands {
   /** Requests that only look, or wait because that is what was asked for. */
   private static final Set<String> LOOKS =
-      Set.of("detail", "status", "members", "locks", "why", "monitor", "wait");
+      Set.of("detail", "status", "members", "locks", "why", "monitor", "wait", "dry-run");
 
   private final ConcurrentLinkedQueue<Running> running = new ConcurrentLinkedQueue<>();
   private final Env env;
@@ -60,7 +60,7 @@ final class RunningCommands {
   Running begin(NodeRequest request) {
     JsonNode json = ControlJson.MAPPER.valueToTree(request);
     String word = json.path("do").asString("");
-    var text = new StringJoiner(" ").add(word);
+    var text = new StringJoiner(" ").add(request instanceof NodeRequest.Scrub s ? scrub(s) : word);
     for (String key : List.of("array", "disk", "node")) {
       if (json.path(key).isString()) {
         text.add(json.get(key).asString());
@@ -71,6 +71,10 @@ final class RunningCommands {
       running.add(one);
     }
     return one;
+  }
+
+  private static String scrub(NodeRequest.Scrub request) {
+    return request.repair() ? "repair" : "check";
   }
 
   /** In the order in which they came. */

@@ -31,7 +31,9 @@ record WaitSources(
    * @param clients requests of clients
    * @param inside what is in the way of requests
    * @param disks those with requests under way
+   * @param working what is being copied or checked: resync, recovery, check or repair
    * @param paused whether copying is, with something left to copy
+   * @param searched disks that other nodes are adding
    * @param shared if it is
    */
   record OfArray(
@@ -39,8 +41,17 @@ record WaitSources(
       Optional<UnderWay.Oldest> clients,
       List<ArrayWait> inside,
       List<Disk> disks,
+      Optional<String> working,
       boolean paused,
+      List<Searched> searched,
       Optional<Shared> shared) {}
+
+  /**
+   * A disk that this node is to find.
+   *
+   * @param name on the node that adds it
+   */
+  record Searched(String name, String deviceUuid, long millis) {}
 
   /** A member with requests under way. */
   record Disk(String name, UnderWay.Oldest requests) {}

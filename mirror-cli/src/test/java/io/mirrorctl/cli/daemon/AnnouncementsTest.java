@@ -121,9 +121,15 @@ class AnnouncementsTest {
       assertThat(event.message()).contains(MdUuid.format(device));
       assertThat(told.next(0)).isEmpty();
     }
+    assertThat(node.searched("m"))
+        .singleElement()
+        .satisfies(searched -> assertThat(searched.name()).isEqualTo("/dev/elsewhere"))
+        .satisfies(searched -> assertThat(searched.deviceUuid()).isEqualTo(MdUuid.format(device)));
+    assertThat(node.searched("other")).isEmpty();
     node.confirm("m", disk.toString());
     assertThat(find(node, "/dev/elsewhere")).isInstanceOf(DiskFinder.Found.class);
     assertThat(opened).containsExactly(disk.toString());
+    assertThat(node.searched("m")).isEmpty();
   }
 
   @Test

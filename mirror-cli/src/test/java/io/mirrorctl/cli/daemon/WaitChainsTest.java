@@ -89,7 +89,9 @@ class WaitChainsTest {
         clients == 0 ? Optional.empty() : Optional.of(new UnderWay.Oldest(3, clients)),
         inside,
         List.of(),
+        Optional.empty(),
         false,
+        List.of(),
         shared);
   }
 
@@ -270,7 +272,9 @@ class WaitChainsTest {
             List.of(
                 new WaitSources.Disk("/a", new UnderWay.Oldest(1, 0)),
                 new WaitSources.Disk("/b", new UnderWay.Oldest(4, 7400))),
+            Optional.empty(),
             false,
+            List.of(),
             Optional.empty());
 
     List<Waiter> told = WaitChains.of(sources(Optional.empty(), array));
@@ -333,7 +337,14 @@ class WaitChainsTest {
             Optional.empty(),
             List.of(
                 new WaitSources.OfArray(
-                    "own", Optional.empty(), List.of(), List.of(), true, Optional.empty())),
+                    "own",
+                    Optional.empty(),
+                    List.of(),
+                    List.of(),
+                    Optional.empty(),
+                    true,
+                    List.of(),
+                    Optional.empty())),
             List.of(
                 new WaitSources.Away(
                     "m",
@@ -372,5 +383,47 @@ class WaitChainsTest {
         .containsExactly(
             "the first of 3 requests of clients < an answer >=3000",
             "  n1 < its own part in the cluster to answer: the members: no answer within 5 s ?");
+  }
+
+  @Test
+  void aCheckThatIsGoingOnIsNoWaitButOneThatHasNotItsTurnIs() {
+    WaitSources.Command check = new WaitSources.Command("check m", Optional.of("m"), 9000);
+
+    assertThat(told(sources(Optional.empty(), working("check"), check))).isEmpty();
+    assertThat(told(sources(Optional.empty(), working("recovery"), check)))
+        .containsExactly("the command check m < n1 to carry it out 9000");
+  }
+
+  private static WaitSources.OfArray working(String action) {
+    return new WaitSources.OfArray(
+        "m",
+        Optional.empty(),
+        List.of(),
+        List.of(),
+        Optional.of(action),
+        false,
+        List.of(),
+        Optional.empty());
+  }
+
+  @Test
+  void aDiskThatIsToBeFoundHereSaysHowToConfirmIt() {
+    WaitSources.OfArray searching =
+        new WaitSources.OfArray(
+            "m",
+            Optional.empty(),
+            List.of(),
+            List.of(),
+            Optional.empty(),
+            false,
+            List.of(new WaitSources.Searched("/dev/x", "1:2:3:4", 6000)),
+            Optional.empty());
+
+    Waiter waiter = WaitChains.of(sources(Optional.empty(), searching)).getFirst();
+
+    assertThat(waiter.who()).isEqualTo("disk /dev/x, which another node is adding");
+    assertThat(waiter.by()).contains("n1");
+    assertThat(waiter.advice().orElseThrow())
+        .contains("mirrorctl confirm m DISK", "1:2:3:4", "mirrorctl confirm m --missing");
   }
 }
