@@ -182,7 +182,7 @@ final class NodeService {
         change.apply(array);
       } catch (RefusedElsewhere e) {
         throw ArrayException.failed(
-            "%s: node %s refused: %s; nothing was changed"
+            "%s: node %s refused: %s; the array is as it was"
                 .formatted(name, slots.nameOf(array, e.slot()), e.reason()),
             e);
       } catch (ArrayException e) {
@@ -268,7 +268,7 @@ final class NodeService {
       arrays.give(array, disk, device -> together.take(shared.get(), device));
     } catch (RefusedElsewhere e) {
       throw ArrayException.failed(
-          "%s: node %s refused %s: %s; nothing was changed"
+          "%s: node %s refused %s: %s; the array is as it was"
               .formatted(array.name(), slots.nameOf(array, e.slot()), disk, e.reason()),
           e);
     } catch (ArrayException e) {
@@ -287,7 +287,7 @@ final class NodeService {
       } catch (RefusedElsewhere e) {
         String node = slots.nameOf(array, e.slot());
         throw ArrayException.failed(
-            "node %s does not find %s, and after %d s nothing was changed; on that node, make the disk visible, put its path among those it looks at, or say where it is by mirrorctl confirm %s PATH while it is being added"
+            "node %s does not find %s, and after %d s the array is as it was; on that node, make the disk visible, put its path among those it looks at, or say where it is by mirrorctl confirm %s PATH while it is being added"
                 .formatted(node, disk.name(), Patience.LIMIT.toSeconds(), array.name()),
             e);
       }

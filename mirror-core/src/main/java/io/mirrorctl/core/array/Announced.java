@@ -11,8 +11,8 @@ import java.nio.ByteBuffer;
 
 /**
  * A new disk on its way into an array. While it is announced to other nodes it carries a superblock
- * with events 0, so that they know it when they see it; it is no member yet, and what was there
- * before comes back if it does not become one.
+ * that tells of no member, so that they know it when they see it; it is no member yet, and what was
+ * there before comes back if it does not become one.
  */
 final class Announced {
   private final Member member;
@@ -23,16 +23,26 @@ final class Announced {
     this.before = before;
   }
 
+  /** No other node has to find it. */
+  static Announced hidden(Member member) {
+    return new Announced(member, new byte[0]);
+  }
+
   /**
-   * @param shown whether other nodes have to find it
+   * Shows it to other nodes.
+   *
+   * @param again whether it bears an announcement that somebody left, which is not to come back
    */
-  static Announced write(Member member, boolean shown) throws IOException {
-    if (!shown) {
-      return new Announced(member, new byte[0]);
-    }
-    var announced = new Announced(member, read(member));
+  static Announced show(Member member, boolean again) throws IOException {
+    byte[] before = read(member);
+    var announced = new Announced(member, again ? new byte[before.length] : before);
     announced.show();
     return announced;
+  }
+
+  /** It tells of no member, not even of itself: no array ever wrote it. */
+  static boolean isAnnouncement(Superblock superblock) {
+    return superblock.events() == 0 && superblock.devRoles().isEmpty();
   }
 
   Member member() {
@@ -77,7 +87,7 @@ final class Announced {
     } catch (ArrayException another) {
       return false;
     }
-    return own.events() == 0
+    return isAnnouncement(own)
         && own.setUuid().equals(member.superblock().setUuid())
         && own.deviceUuid().equals(member.uuid());
   }

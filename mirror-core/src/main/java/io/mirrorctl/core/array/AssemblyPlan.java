@@ -114,9 +114,7 @@ record AssemblyPlan(
           candidate, "it has no room for the array's %d sectors".formatted(freshest.size()));
     }
     if (!own.isActive()) {
-      return roleIsActive
-          ? new Placed(candidate, role, activated(role, freshest))
-          : new Placed(candidate, -1, new MemberState.Spare());
+      return roleless(candidate, freshest);
     }
     if (!roleIsActive) {
       return faulty(
@@ -131,6 +129,29 @@ record AssemblyPlan(
               .formatted(own.events(), freshest.events()));
     }
     return new Placed(candidate, role, activeState(own));
+  }
+
+  /**
+   * A disk that knows of no role of its own. Its number may be another disk's by now, if it was let
+   * go of: events decide. Linux leaves spares behind, so of an array that one host uses one without
+   * a role stays a spare.
+   */
+  private static Placed roleless(Candidate candidate, Superblock freshest) {
+    Superblock own = candidate.superblock();
+    if (Announced.isAnnouncement(own)) {
+      return faulty(candidate, "it was to be added, and never was; add it again");
+    }
+    int role = freshest.roleOf(own.devNumber());
+    boolean hasRole = role < freshest.raidDisks();
+    if (own.events() + 1 < freshest.events() && (hasRole || freshest.has(Feature.CLUSTERED))) {
+      return faulty(
+          candidate,
+          "stale: it is a spare with events %d, the array went on without it to %d; add it again"
+              .formatted(own.events(), freshest.events()));
+    }
+    return hasRole
+        ? new Placed(candidate, role, activated(role, freshest))
+        : new Placed(candidate, -1, new MemberState.Spare());
   }
 
   private static boolean hasRoom(Candidate candidate, Superblock freshest) {

@@ -57,8 +57,7 @@ public final class DryRun {
     members.checkUnknown(device);
     Optional<Candidate> former = members.formerMember(device);
     if (former.isEmpty()) {
-      throw ArrayException.failed(
-          device.name() + " was never a member of this array; use add");
+      throw ArrayException.failed(device.name() + " was never a member of this array; use add");
     }
     int _ = members.checkReturn(former.get(), null);
     newMember.checkRoom(device);

@@ -18,6 +18,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
@@ -190,11 +191,16 @@ public final class Members {
     try {
       asking(
           patience,
-          () ->
-              array.change(set -> {
-                announced.check();
-                return place.of(set, newMember.fit(announced, set));
-              }));
+          () -> {
+            var fits = new AtomicBoolean();
+            array.change(set -> {
+              if (!fits.get()) { // first with nothing held, then nobody else can change it
+                var _ = newMember.fit(announced, set);
+                fits.set(true);
+              }
+              return place.of(set, announced.member());
+            });
+          });
       in = true;
     } finally {
       if (!in) {
@@ -257,7 +263,10 @@ public final class Members {
   }
 
   static MemberSet replacing(MemberSet set, Leg old, Member with) throws ArrayException {
-    Leg now = set.find(old.member()).orElse(old);
+    Leg now =
+        set.find(old.member())
+            .orElseThrow(
+                () -> ArrayException.failed(old.member() + " is not in the array any more"));
     checkNotBeingReplaced(set, now);
     Leg spare = set.find(with).orElse(null);
     if (spare == null || !(spare.state() instanceof MemberState.Spare)) {
@@ -411,12 +420,14 @@ public final class Members {
    * can change the set any more: with its role vacant no bit is cleared.
    */
   private Membership.Step returning(Candidate candidate, Member attached) throws IOException {
-    Superblock own = candidate.superblock();
     int role = checkReturn(candidate, attached);
     Member member = newMember.returning(candidate, attached, newMember.isKnownToBitmap(candidate));
     var known = new AtomicReference<Boolean>();
     return now -> {
-      if (vacantRole(now, role) != role) {
+      boolean vacant =
+          vacantRole(now, role) == role
+              && (!array.isShared() || vacantRole(membership.current(), role) == role);
+      if (!vacant) {
         throw ArrayException.failed("role " + role + " was taken meanwhile");
       }
       if (now.legs().stream()
@@ -426,8 +437,7 @@ public final class Members {
             "number %d was given to another disk meanwhile; try again"
                 .formatted(member.devNumber()));
       }
-      if (array.isShared()
-          && Candidate.read(candidate.device()).superblock().events() != own.events()) {
+      if (array.isShared() && !isAsBefore(candidate)) {
         throw ArrayException.failed(candidate.disk() + " was changed by another node meanwhile");
       }
       if (known.get() == null) {
@@ -457,6 +467,14 @@ public final class Members {
           candidate.disk() + ": no role is vacant; zero-superblock it and add it as a spare");
     }
     return role;
+  }
+
+  private static boolean isAsBefore(Candidate candidate) throws IOException {
+    Superblock before = candidate.superblock();
+    Superblock now = Candidate.read(candidate.device()).superblock();
+    return now.events() == before.events()
+        && now.setUuid().equals(before.setUuid())
+        && now.deviceUuid().equals(before.deviceUuid());
   }
 
   /** The wanted role if nobody fills it, else the first that nobody fills; -1 if there is none. */

@@ -288,8 +288,20 @@ final class Membership {
         requestSettling();
       }
     }
-    if (failure == null && !isFilled()) {
-      fillVacantRoles();
+    if (failure == null) {
+      requestFilling();
+    }
+  }
+
+  /** A spare may have a role to take. */
+  private void requestFilling() {
+    if (isFilled()) {
+      return;
+    }
+    try {
+      changes.execute(this::fillVacantRoles);
+    } catch (RuntimeException | OutOfMemoryError noThread) {
+      LOG.log(Level.WARNING, "no spare takes a vacant role: no thread for it: {0}", noThread);
     }
   }
 
@@ -300,7 +312,7 @@ final class Membership {
 
   private void fillVacantRoles() {
     try {
-      transact(set -> set, this::isFilled);
+      var _ = transact(Membership::fillRoles, this::isFilled);
     } catch (IOException e) {
       LOG.log(Level.WARNING, "no spare takes the place of a lost member: {0}", e.getMessage());
     }
@@ -317,7 +329,9 @@ final class Membership {
   /** A change that failed half-way is taken back: no superblock may go on telling of it. */
   private MemberSet transact(Step step, BooleanSupplier isDone) throws IOException {
     try {
-      return commit(step, isDone);
+      MemberSet made = commit(step, isDone);
+      requestFilling();
+      return made;
     } catch (IOException | RuntimeException | Error e) {
       if (!cluster.isShared() && newestEvents > current.events()) {
         try {
@@ -408,7 +422,7 @@ final class Membership {
       synchronized (condemnedLock) {
         lost = Map.copyOf(condemned);
       }
-      return withRolesFilled(step.apply(without(current, lost)), lost);
+      return withRolesFilled(step.apply(without(current, lost)));
     }
 
     private static boolean isReceivingFirst(Leg leg, MemberSet before) {
@@ -528,18 +542,17 @@ final class Membership {
       recorded.putAll(condemned);
       losses.addAndGet(incomplete(recorded).size());
       MemberSet next = step.apply(without(current, recorded));
-      proposed = withRolesFilled(next, recorded).withEvents(newestEvents + 1);
+      proposed = withRolesFilled(next).withEvents(newestEvents + 1);
       return proposed;
     }
   }
 
   /**
-   * Beside other nodes not in the change that takes a member out, which nobody may refuse: a node
-   * might not reach the spare.
+   * Beside other nodes only by a change of its own: a node may refuse it that does not reach the
+   * spare, and nothing else is to depend on that.
    */
-  private MemberSet withRolesFilled(MemberSet set, Map<Member, Verdict> lost) {
-    boolean fills = fillsRoles && (lost.isEmpty() || !cluster.isShared());
-    return fills ? fillRoles(set) : set;
+  private MemberSet withRolesFilled(MemberSet set) {
+    return fillsRoles && !cluster.isShared() ? fillRoles(set) : set;
   }
 
   private ClusterPort.Committed committed() {
@@ -630,6 +643,7 @@ final class Membership {
     synchronized (condemnedLock) {
       requestSettling();
     }
+    requestFilling();
   }
 
   private static Set<Member> incomplete(Map<Member, Verdict> recorded) {

@@ -263,6 +263,7 @@ public final class MirrorArray implements Closeable {
         storage,
         this::bitmap,
         proposed,
+        unit,
         this::letGo,
         this::adopted,
         () -> sync().wake());
@@ -570,6 +571,7 @@ public final class MirrorArray implements Closeable {
           happened(new ArrayEvent.MemberRemoved(leg.member().disk()));
         }
       }
+      proposed.made(after);
       happened(new ArrayEvent.SuperblocksWritten(after.events()));
       sync.wake();
     }

@@ -23,8 +23,8 @@ import java.util.Optional;
 /**
  * Makes a disk ready to join a running array: bitmap slots and bad-block log are written here, the
  * superblock by the change that takes the disk in. Of a shared array other nodes have to find the
- * disk before: for them it gets a superblock with events 0, an <em>announcement</em>, which is
- * taken back if nothing comes of it.
+ * disk before: for them it gets a superblock that tells of no member, an <em>announcement</em>,
+ * which is taken back if nothing comes of it.
  */
 final class NewMember {
   private final MirrorArray array;
@@ -56,7 +56,7 @@ final class NewMember {
   /** Left by a node that died while it added the disk. */
   private boolean isAnnouncement(BlockDevice device) throws IOException {
     return MemberMetadata.read(device).superblock() instanceof SuperblockRead.Valid(Superblock s)
-        && s.events() == 0
+        && Announced.isAnnouncement(s)
         && s.setUuid()
             .equals(array.memberSet().inSync().getFirst().member().superblock().setUuid());
   }
@@ -87,6 +87,9 @@ final class NewMember {
             .bblogOffset(clustered ? 0 : like.bblogOffset())
             .build();
     Member member = new Member(device, own, new BadBlocks(BadBlockLog.EMPTY));
+    if (array.isShared()) { // every node writes its slot when it begins to receive
+      return Announced.show(member, isAnnouncement(device));
+    }
     writeSlots(member);
     if (own.bblogSize() > 0) {
       device.write(
@@ -95,19 +98,29 @@ final class NewMember {
           WriteOption.NONE);
     }
     device.flush();
-    return Announced.write(member, array.isShared());
+    return Announced.hidden(member);
   }
 
   /** Refuses a disk that is too small, or has too large sectors. */
   void checkRoom(BlockDevice device) throws ArrayException {
     long _ =
-        checkRoom(
-            device, array.memberSet().inSync().getFirst().member().superblock().dataOffset());
+        checkRoom(device, array.memberSet().inSync().getFirst().member().superblock().dataOffset());
   }
 
   private long checkRoom(BlockDevice device, long dataOffset) throws ArrayException {
-    long unit = array.unit() / SectorRange.SECTOR_BYTES;
-    long size = Math.ceilDiv(array.memberSet().sizeSectors(), unit) * unit;
+    return checkRoom(device, dataOffset, array.memberSet().sizeSectors(), array.unit());
+  }
+
+  /**
+   * Whether a disk can be a member of an array of this size.
+   *
+   * @param unit bytes of the array's smallest request
+   * @return sectors from where its data begins to its end
+   */
+  static long checkRoom(BlockDevice device, long dataOffset, long sizeSectors, int unit)
+      throws ArrayException {
+    long step = unit / SectorRange.SECTOR_BYTES;
+    long size = Math.ceilDiv(sizeSectors, step) * step;
     long room = device.sizeBytes() / SectorRange.SECTOR_BYTES - dataOffset;
     if (room < size) {
       throw ArrayException.failed(
@@ -115,10 +128,10 @@ final class NewMember {
               .formatted(device.name(), size, dataOffset, Math.max(0, room)));
     }
     int sector = device.blockSizes().minimum();
-    if (sector > array.unit() || dataOffset * SectorRange.SECTOR_BYTES % sector != 0) {
+    if (sector > unit || dataOffset * SectorRange.SECTOR_BYTES % sector != 0) {
       throw ArrayException.failed(
           "%s has sectors of %d bytes, the array was assembled for %d; stop it and assemble it again to add the disk"
-              .formatted(device.name(), sector, array.unit()));
+              .formatted(device.name(), sector, unit));
     }
     return room;
   }
@@ -181,7 +194,9 @@ final class NewMember {
   boolean isKnownToBitmap(Candidate candidate) throws IOException {
     Superblock left = candidate.superblock();
     boolean wasInSync =
-        !left.has(Feature.REPLACEMENT)
+        left.isActive()
+            && left.events() > 0
+            && !left.has(Feature.REPLACEMENT)
             && (!left.has(Feature.RECOVERY_OFFSET)
                 || left.has(Feature.RECOVERY_BITMAP)
                 || Long.compareUnsigned(left.recoveryOffset(), left.size()) >= 0);
@@ -230,6 +245,11 @@ final class NewMember {
    */
   Member fit(Announced announced, MemberSet set) throws IOException {
     Member member = announced.member();
+    long _ = checkRoom(member.device(), member.superblock().dataOffset());
+    if (set.sizeSectors() != member.superblock().size()) {
+      throw ArrayException.failed("the array has got another size meanwhile; try again");
+    }
+    announced.check();
     if (isTaken(set, member.devNumber())) {
       announced.number(freeNumber(set));
     }

@@ -8,7 +8,6 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 
@@ -26,33 +25,46 @@ final class Proposed {
   /**
    * Takes a disk that is to become a member of the array.
    *
-   * @throws IOException if it is another disk, or cannot be read; it is still the caller's then
+   * @param unit bytes of the array's smallest request
+   * @throws IOException if it is another disk, does not fit, or cannot be read; it is still the
+   *     caller's then
    */
-  void attach(int number, UUID device, BlockDevice disk, MemberSet set) throws IOException {
+  void attach(int number, UUID device, BlockDevice disk, MemberSet set, int unit)
+      throws IOException {
     Candidate candidate = Candidate.read(disk);
     Superblock own = candidate.superblock();
     Superblock any = set.legs().getFirst().member().superblock();
     if (!own.setUuid().equals(any.setUuid()) || !own.deviceUuid().equals(device)) {
       throw ArrayException.failed(disk.name() + " is not the disk that was announced");
     }
+    NewMember.checkRoom(disk, own.dataOffset(), set.sizeSectors(), unit);
     boolean taken =
-        set.legs().stream().anyMatch(leg -> leg.member().devNumber() == number && !leg.isFaulty());
+        set.legs().stream().anyMatch(leg -> leg.member().devNumber() == number && leg.receives());
     if (taken) {
       throw ArrayException.failed("number %d is another member's here".formatted(number));
     }
     Member member = Assembly.member(candidate);
     member.superblock(own.toBuilder().devNumber(number).build());
+    List<Member> left = new ArrayList<>();
     synchronized (this) {
       if (closed) {
         throw ArrayException.failed("the array is closed");
       }
+      for (Member other : List.copyOf(coming)) { // announced before, and nothing came of it
+        if (other.devNumber() == number || other.uuid().equals(device)) {
+          coming.remove(other);
+          left.add(other);
+        }
+      }
       coming.add(member);
     }
+    close(left);
   }
 
-  /** A disk that was attached and is in no set yet. */
-  synchronized Optional<Member> find(UUID device) {
-    return coming.stream().filter(member -> member.uuid().equals(device)).findFirst();
+  /** Whether this disk was attached with this number, and is in no set yet. */
+  synchronized boolean has(int number, UUID device) {
+    return coming.stream()
+        .anyMatch(member -> member.devNumber() == number && member.uuid().equals(device));
   }
 
   synchronized ImmutableList<Member> coming() {

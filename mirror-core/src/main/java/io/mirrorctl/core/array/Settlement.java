@@ -133,11 +133,7 @@ final class Settlement {
       throw ArrayException.failed(
           member + " came in on other nodes and cannot be read here as they wrote it");
     }
-    return Optional.of(
-        new Leg(
-            member,
-            -1,
-            new MemberState.Faulty("the node that took it in died before it was told; re-add it")));
+    return Optional.empty(); // the role is vacant again; its disk goes on telling what it told
   }
 
   /** Who stays has a role, is called faulty, or was told the new events. */
@@ -146,12 +142,13 @@ final class Settlement {
     Superblock own = found.get(leg.member());
     return proposed.isGoing(number)
         && freshest.roleOf(number) == Superblock.ROLE_SPARE
-        && (own == null || own.events() < freshest.events());
+        && own != null
+        && own.events() < freshest.events();
   }
 
   /** Its number is another disk's now. */
   private static boolean isSuperseded(Leg leg, List<Leg> come) {
-    return leg.isFaulty()
+    return !leg.receives()
         && come.stream().anyMatch(other -> other.member().devNumber() == leg.member().devNumber());
   }
 

@@ -27,11 +27,13 @@ final class SharedControl implements ArrayControl {
   private final SlotStorage storage;
   private final Supplier<WriteIntentBitmap> bitmap;
   private final Proposed proposed;
+  private final int unit;
   private final Consumer<Member> letGo;
   private final IntConsumer adopted;
   private final Runnable copyDue;
 
   /**
+   * @param unit bytes of the array's smallest request
    * @param letGo told members that are none any more
    * @param adopted told a slot whose node is dead and forgotten
    * @param copyDue called when there may be something to copy
@@ -44,6 +46,7 @@ final class SharedControl implements ArrayControl {
       SlotStorage storage,
       Supplier<WriteIntentBitmap> bitmap,
       Proposed proposed,
+      int unit,
       Consumer<Member> letGo,
       IntConsumer adopted,
       Runnable copyDue) {
@@ -54,6 +57,7 @@ final class SharedControl implements ArrayControl {
     this.storage = storage;
     this.bitmap = bitmap;
     this.proposed = proposed;
+    this.unit = unit;
     this.letGo = letGo;
     this.adopted = adopted;
     this.copyDue = copyDue;
@@ -66,7 +70,7 @@ final class SharedControl implements ArrayControl {
             .filter(one -> one.member().uuid().equals(device))
             .findFirst();
     if (leg.isEmpty()) {
-      return proposed.find(device).isPresent();
+      return proposed.has(number, device);
     }
     Member member = leg.get().member();
     if (member.devNumber() != number) {
@@ -80,7 +84,7 @@ final class SharedControl implements ArrayControl {
 
   @Override
   public void attach(int number, UUID device, BlockDevice disk) throws IOException {
-    proposed.attach(number, device, disk, membership.current());
+    proposed.attach(number, device, disk, membership.current(), unit);
   }
 
   @Override
@@ -177,7 +181,6 @@ final class SharedControl implements ArrayControl {
         .map(Leg::member)
         .filter(member -> next.find(member).isEmpty())
         .forEach(letGo);
-    proposed.made(next);
   }
 
   @Override
@@ -207,6 +210,7 @@ final class SharedControl implements ArrayControl {
   public void adopt(int slot) throws IOException {
     WriteIntentBitmap own = bitmap.get();
     storage.load(slot, own);
+    storage.keepEventsCleared(own);
     own.rewriteAll();
     storage.clear(slot, own.header());
     adopted.accept(slot);

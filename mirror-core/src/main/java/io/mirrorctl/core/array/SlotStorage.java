@@ -184,6 +184,18 @@ final class SlotStorage implements BitmapStorage {
     }
   }
 
+  /**
+   * Raises what this node's slot says of cleared bits to what any slot says: the slot that is
+   * emptied next may be the only one that does (trap T9).
+   */
+  void keepEventsCleared(WriteIntentBitmap bitmap) throws IOException {
+    long cleared = eventsClearedByOthers();
+    if (cleared > bitmap.header().eventsCleared()) {
+      bitmap.updateHeader(header ->
+          header.toBuilder().eventsCleared(Math.max(cleared, header.eventsCleared())).build());
+    }
+  }
+
   /** The highest events_cleared of all slots of all in-sync members. */
   long eventsClearedByOthers() throws IOException {
     long cleared = 0;

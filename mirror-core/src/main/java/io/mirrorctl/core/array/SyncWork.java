@@ -132,6 +132,7 @@ public final class SyncWork {
           storage.load(slot, own);
         }
       }
+      storage.keepEventsCleared(own);
       own.markDirtyNeeded();
     }
     own.rewriteAll();

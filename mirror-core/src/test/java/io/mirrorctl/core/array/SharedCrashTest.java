@@ -457,6 +457,12 @@ class SharedCrashTest {
     assertThat(two.isDead()).as("%s at %s: %s", change, step, two).isFalse();
     assertThat(three.isDead()).as("%s at %s: %s", change, step, three).isFalse();
     assertThat(acknowledged).hasValue(40);
+    awaitThat(
+        "spares have taken the roles that are vacant",
+        () ->
+            isFilled(two)
+                && isFilled(three)
+                && two.array().status().events() == three.array().status().events());
     assertAgreement(change + " at " + step, cluster, two, three);
     if (died && !step.equals("nothing")) {
       assertThat(cluster.superblock(0).events()).isGreaterThan(before);
@@ -493,6 +499,13 @@ class SharedCrashTest {
     }
     cluster.close();
     return died;
+  }
+
+  private static boolean isFilled(TestNode node) {
+    ArrayStatus status = node.array().status();
+    long receiving = status.members().stream().filter(m -> m.state().receives()).count();
+    return receiving >= status.raidDisks()
+        || status.members().stream().noneMatch(m -> m.state() instanceof MemberState.Spare);
   }
 
   /** When so many superblocks are written, in whatever order, it dies before the next. */

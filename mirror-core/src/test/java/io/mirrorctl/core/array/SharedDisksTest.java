@@ -387,4 +387,224 @@ class SharedDisksTest {
       assertState(cluster, fresh, MemberState.Spare.class);
     }
   }
+
+  /** The number of a spare that was let go of is another disk's now. */
+  @Test
+  void aRemovedSpareDoesNotTakeTheRoleThatItsNumberHasNow() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      SimDisk spare = cluster.bring(disk("spare"));
+      SimDisk other = cluster.bring(disk("other"));
+      one.add(spare);
+      one.array().members().remove(spare.name());
+      one.array().members().replace("disk1", one.way(other), false, TestNode.NO_PATIENCE);
+      awaitThat("replaced", () -> one.state(other.name()) instanceof MemberState.InSync);
+      one.array().members().remove("disk1");
+      assertThat(ArrayRig.superblock(other).devNumber())
+          .isEqualTo(ArrayRig.superblock(spare).devNumber());
+      TestNode blind = new TestNode(cluster, 3, List.of(disks.get(0), disks.get(1), spare));
+      assertThatThrownBy(blind::assemble)
+          .isInstanceOf(ArrayException.class)
+          .hasMessageContaining("role 1");
+    }
+  }
+
+  /** Trap T9: what a dead node cleared is known only in the slot that is taken over. */
+  @Test
+  void whatADeadNodeHadClearedIsCopiedToADiskThatComesBack() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk spare = cluster.bring(disk("spare"));
+      one.add(spare);
+      one.fail(1);
+      one.array().members().remove("disk1");
+      awaitInSync(one);
+      one.write(2L * CHUNK, 7, CHUNK);
+      one.array().clearIdleBits();
+      assertThat(cluster.slot(0, one.slot()).dirtyRanges()).isEmpty();
+      cluster.kill(one);
+      two.array().members().fail(spare.name());
+      two.array().members().reAdd(two.way(disks.get(1)), TestNode.NO_PATIENCE);
+      awaitInSync(two);
+      assertEqual(disks);
+    }
+  }
+
+  @Test
+  void anAnnouncementOfWhichNothingCameIsInNobodysWay() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      TestNode three = cluster.join();
+      one.fail(1);
+      one.array().members().remove("disk1");
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      three.blind = true;
+      assertThatThrownBy(() ->
+              one.array()
+                  .members()
+                  .add(
+                      one.way(fresh),
+                      false,
+                      unseen -> {
+                        var own = ArrayRig.superblock(fresh); // two hears no Abort
+                        two.control().attach(own.devNumber(), own.deviceUuid(), two.way(fresh));
+                        throw unseen;
+                      }))
+          .isInstanceOf(RefusedElsewhere.class);
+      three.blind = false;
+      three.add(fresh);
+      awaitInSync(two);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertThat(two.isDead()).as(two.causeOfDeath()).isFalse();
+      assertEqual(List.of(disks.get(0), fresh));
+    }
+  }
+
+  @Test
+  void aDiskThatIsOnlyAnnouncedIsNoSpareToWhoComes() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      two.blind = true;
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      fresh.corrupt(SUPERBLOCK, filled(0x5a));
+      assertThatThrownBy(() ->
+              one.array()
+                  .members()
+                  .add(
+                      one.way(fresh),
+                      false,
+                      unseen -> {
+                        try {
+                          TestNode late = cluster.join();
+                          assertThat(late.state(fresh.name()))
+                              .isInstanceOf(MemberState.Faulty.class);
+                          late.write(0, 1, CHUNK);
+                          late.fail(1);
+                        } catch (Exception e) {
+                          throw new AssertionError(e);
+                        }
+                        throw unseen;
+                      }))
+          .isInstanceOf(RefusedElsewhere.class);
+      assertThat(fresh.peek(SUPERBLOCK, 4096)).isEqualTo(ArrayRig.bytes(0x5a, 4096));
+      for (TestNode node : List.of(one, two)) {
+        assertThat(node.array().status().degraded()).isTrue();
+      }
+    }
+  }
+
+  /** It has a role by what the other members say, and does not know of it. */
+  @Test
+  void aDiskWhoseAdderDiedBeforeItWasToldHasNotComeInAnywhere() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.joinIdle();
+      TestNode two = cluster.join();
+      TestNode three = cluster.join();
+      two.write(0, 4, CHUNK);
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      NodeDisk way = one.way(fresh);
+      var written = new AtomicInteger();
+      way.hook(operation -> {
+        if (operation.kind() == SimOperation.Kind.WRITE
+            && operation.offset() == SUPERBLOCK
+            && written.incrementAndGet() == 2) {
+          one.die("killed before the disk was told");
+        }
+      });
+      SharedRig.end(start(() -> one.array().members().add(way, false, TestNode.NO_PATIENCE)));
+      assertThat(one.isDead()).isTrue();
+      cluster.bury(one);
+      for (TestNode node : List.of(two, three)) {
+        assertThat(node.array().status().members())
+            .as("on %s", node)
+            .extracting(ArrayStatus.MemberStatus::disk)
+            .containsExactly("disk0", "disk1");
+      }
+      three.add(fresh);
+      assertState(cluster, fresh, MemberState.Spare.class);
+    }
+  }
+
+  @Test
+  void aMemberThatLeftWhileItsReplacementWasAnnouncedIsNotReplaced() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk spare = cluster.bring(disk("spare"));
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      one.add(spare);
+      two.blind = true;
+      assertThatThrownBy(() ->
+              one.array()
+                  .members()
+                  .replace(
+                      "disk0",
+                      one.way(fresh),
+                      false,
+                      _ -> {
+                        two.blind = false;
+                        one.array().members().fail("disk0");
+                        one.array().members().remove("disk0");
+                        awaitInSync(one);
+                      }))
+          .isInstanceOf(ArrayException.class)
+          .hasMessageContaining("not in the array any more");
+      assertState(cluster, spare, MemberState.InSync.class);
+      assertNotThere(cluster, fresh);
+    }
+  }
+
+  @Test
+  void aDiskThatDoesNotFitOnAnotherNodeIsRefused() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      SimDisk coarse = new SimDisk("fresh", ArrayRig.DISK_BYTES, 4096);
+      SimDisk fine = cluster.bring(disk("fresh"));
+      one.add(fine);
+      one.array().members().remove("fresh");
+      coarse.corrupt(0, fine.peek(0, 64 << 10));
+      var own = ArrayRig.superblock(coarse);
+      assertThatThrownBy(
+              () -> two.control().attach(own.devNumber(), own.deviceUuid(), two.way(coarse)))
+          .isInstanceOf(ArrayException.class)
+          .hasMessageContaining("sectors of 4096");
+    }
+  }
+
+  @Test
+  void aSpareThatOneNodeDoesNotHaveIsInTheWayOfNothingElse() throws Exception {
+    List<SimDisk> disks = clustered(3);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      SimDisk spare = disk("spare");
+      cluster.bring(spare);
+      one.add(spare);
+      cluster.hide(spare);
+      TestNode two = cluster.join();
+      two.blind = true;
+      one.fail(0);
+      one.array().members().remove("disk0");
+      two.fail(1);
+      assertThat(one.state("disk1")).isInstanceOf(MemberState.Faulty.class);
+      two.write(0, 5, CHUNK);
+      assertThat(one.state(spare.name())).isInstanceOf(MemberState.Spare.class);
+      two.blind = false;
+      cluster.bring(spare);
+      one.array().members().growMembers(3); // a change, after which all look for spares
+      awaitThat("filled", () -> one.state(spare.name()) instanceof MemberState.InSync);
+      assertState(cluster, spare, MemberState.InSync.class);
+      assertEqual(List.of(disks.get(2), spare));
+    }
+  }
 }

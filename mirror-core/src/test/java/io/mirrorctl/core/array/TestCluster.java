@@ -220,9 +220,15 @@ final class TestCluster implements AutoCloseable {
     for (ClusterPort.Coming coming : change.coming()) {
       for (TestNode other : others(sender)) {
         asked.add(other);
-        if (!finds(other, coming)) {
+        try {
+          if (!finds(other, coming)) {
+            asked.forEach(node -> node.control().withdraw());
+            change.unseen(other.slot());
+            return false;
+          }
+        } catch (ArrayException e) {
           asked.forEach(node -> node.control().withdraw());
-          change.unseen(other.slot());
+          change.refused(other.slot(), e.getMessage());
           return false;
         }
         step(sender, "asked " + asked.size());
@@ -264,13 +270,16 @@ final class TestCluster implements AutoCloseable {
     return disk;
   }
 
+  /** Not any more. */
+  void hide(SimDisk disk) {
+    strangers.remove(disk);
+  }
+
   /** Of the disks at hand those that a node has to open. */
   private List<SimDisk> members() throws IOException {
     List<SimDisk> members = new ArrayList<>(disks);
     for (SimDisk disk : strangers) {
-      boolean isMember =
-          MemberMetadata.read(disk).superblock() instanceof SuperblockRead.Valid(Superblock own)
-              && own.events() > 0;
+      boolean isMember = MemberMetadata.read(disk).superblock() instanceof SuperblockRead.Valid;
       if (isMember) {
         members.add(disk);
       }

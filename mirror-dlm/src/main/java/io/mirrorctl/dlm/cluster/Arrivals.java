@@ -12,6 +12,8 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -24,13 +26,21 @@ import org.slf4j.LoggerFactory;
 final class Arrivals {
   private static final Logger LOG = LoggerFactory.getLogger(Arrivals.class);
 
-  /** Less than others wait for an answer. */
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  /** As long as the whole array waits for a search. */
+  private static final Duration LIMIT = Duration.ofSeconds(1);
+
+  /** As long as somebody may ask again for what a search has found. */
+  private static final Duration KEPT = Duration.ofMinutes(1);
 
   private final String array;
   private final Env env;
   private final IoLease lease;
   private final DiskFinder finder;
+
+  /** Searches that took too long, by what they look for. */
+  private final ConcurrentMap<UUID, CompletableFuture<DiskFinder.Result>> underWay =
+      new ConcurrentHashMap<>();
+
   private volatile ArrayFence fence;
 
   /**
@@ -96,35 +106,53 @@ final class Arrivals {
       };
     } catch (IOException e) {
       LOG.warn("{}: member {} cannot come in: {}", array, number, e.getMessage());
-      return Answer.refused("cannot read member " + number);
+      return Answer.refused("cannot use member " + number);
     }
   }
 
-  /** All nodes wait meanwhile, and not for long. */
+  /**
+   * All nodes wait meanwhile, and not for long: a search that takes longer goes on, and who asks
+   * again gets what it has found.
+   */
   private DiskFinder.Result search(DiskFinder.Announcement announcement) throws IOException {
+    UUID device = announcement.device();
     CompletableFuture<DiskFinder.Result> search =
-        CompletableFuture.supplyAsync(
-            () -> {
-              try {
-                return finder.find(announcement);
-              } catch (IOException e) {
-                throw new CompletionException(e);
-              }
-            },
-            env.io());
+        underWay.computeIfAbsent(device, _ -> begin(announcement));
     CompletableFuture<DiskFinder.Result> inTime = search.copy();
-    Future<?> end =
-        env.timer()
-            .schedule(
-                () -> inTime.complete(new DiskFinder.NotFound()),
-                LIMIT.toMillis(),
-                TimeUnit.MILLISECONDS);
-    DiskFinder.Result result = Await.done(inTime, "looking for " + announcement.disk());
-    end.cancel(false);
-    if (result instanceof DiskFinder.NotFound) {
-      var _ = search.thenAcceptAsync(this::close, env.io());
+    Future<?> end = later(LIMIT, () -> inTime.complete(new DiskFinder.NotFound()));
+    try {
+      return Await.done(inTime, "looking for " + announcement.disk());
+    } finally {
+      end.cancel(false);
+      if (search.isDone()) {
+        underWay.remove(device, search);
+      } else {
+        Future<?> _ = later(KEPT, () -> env.ioOrHere().execute(() -> drop(device, search)));
+      }
     }
-    return result;
+  }
+
+  private CompletableFuture<DiskFinder.Result> begin(DiskFinder.Announcement announcement) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return finder.find(announcement);
+          } catch (IOException e) {
+            throw new CompletionException(e);
+          }
+        },
+        env.io());
+  }
+
+  private Future<?> later(Duration delay, Runnable task) {
+    return env.timer().schedule(task, delay.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** Nobody has asked again. */
+  private void drop(UUID device, CompletableFuture<DiskFinder.Result> search) {
+    if (underWay.remove(device, search)) {
+      var _ = search.thenAccept(this::close);
+    }
   }
 
   private void close(DiskFinder.Result late) {

@@ -77,7 +77,7 @@ class SharedFaultsTest {
       String disk = first.status().members().get(1).disk();
 
       assertThatThrownBy(() -> first.array().array().members().reAdd(disk))
-          .hasMessageContaining("slot 1 refused: cannot read member 1");
+          .hasMessageContaining("slot 1 refused: cannot use member 1");
       assertThat(first.states()).containsExactly("in-sync", "faulty");
       assertThat(first.status().events()).isEqualTo(events);
       second.write(CHUNK, 2, 4096);
