@@ -11,6 +11,7 @@ import static io.mirrorctl.core.array.SharedRig.start;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.format.MemberMetadata;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -47,6 +49,10 @@ class SharedDisksTest {
           .as("on %s", node)
           .noneMatch(member -> member.disk().equals(disk.name()));
     }
+  }
+
+  private static SectorRange dataArea(SimDisk disk) throws IOException {
+    return ArrayRig.onDisk(disk, 0, ArrayRig.DISK_BYTES);
   }
 
   private static SuperblockRead superblock(SimDisk disk) throws IOException {
@@ -272,10 +278,11 @@ class SharedDisksTest {
       one.write(2L * CHUNK, 2, CHUNK);
       two.write(4L * CHUNK, 3, CHUNK);
       var copied = new AtomicInteger();
+      var data = dataArea(disks.get(0));
       disks
           .get(1)
           .hook(operation -> {
-            if (operation.kind() == SimOperation.Kind.WRITE && operation.offset() > (1 << 20)) {
+            if (operation.changes(data)) {
               copied.addAndGet((int) operation.length());
             }
           });
@@ -284,7 +291,9 @@ class SharedDisksTest {
       awaitInSync(two);
       assertState(cluster, disks.get(1), MemberState.InSync.class);
       assertEqual(disks);
-      assertThat(copied.get()).as("bytes written to it").isLessThan((int) ArrayRig.DISK_BYTES / 4);
+      assertThat(copied.get())
+          .as("bytes written to it")
+          .isBetween(2 * CHUNK, (int) ArrayRig.DISK_BYTES / 4);
       assertClean(cluster, disks);
     }
   }
@@ -602,9 +611,51 @@ class SharedDisksTest {
       two.blind = false;
       cluster.bring(spare);
       one.array().members().growMembers(3); // a change, after which all look for spares
-      awaitThat("filled", () -> one.state(spare.name()) instanceof MemberState.InSync);
-      assertState(cluster, spare, MemberState.InSync.class);
+      awaitThat(
+          "filled",
+          () ->
+              one.state(spare.name()) instanceof MemberState.InSync
+                  && two.state(spare.name()) instanceof MemberState.InSync);
       assertEqual(List.of(disks.get(2), spare));
+    }
+  }
+
+  /** A15, and A13: neither waits for the other, and both come to their end. */
+  @Test
+  void disksComeInAndTheArrayGetsMoreMembersWhileAnotherNodeFillsOne() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      one.write(0, 1, CHUNK);
+      one.fail(0);
+      one.array().members().remove("disk0");
+      SimDisk first = cluster.bring(disk("first"));
+      SimDisk second = cluster.bring(disk("second"));
+      var data = dataArea(disks.get(1));
+      var filling = new CountDownLatch(1);
+      var goOn = new CountDownLatch(1);
+      first.hook(operation -> {
+        if (operation.changes(data)) {
+          filling.countDown();
+          SharedRig.awaitUninterruptibly(goOn);
+        }
+      });
+      one.add(first);
+      filling.await();
+      CompletableFuture<Void> adding =
+          start(() -> {
+            two.add(second);
+            two.array().members().growMembers(3);
+          });
+      SharedRig.assertWaits(adding); // for the write that is under way, and for nothing else
+      goOn.countDown();
+      SharedRig.finish(adding);
+      awaitInSync(one);
+      awaitInSync(two);
+      assertState(cluster, first, MemberState.InSync.class);
+      assertState(cluster, second, MemberState.InSync.class);
+      assertEqual(List.of(disks.get(1), first, second));
     }
   }
 }
