@@ -12,11 +12,14 @@ import io.mirrorctl.core.array.ArrayOptions;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.block.DeviceAccess;
 import io.mirrorctl.core.env.Env;
+import io.mirrorctl.core.format.BadBlockLogRead;
 import io.mirrorctl.core.format.BitmapKind;
 import io.mirrorctl.core.format.MemberMetadata;
+import io.mirrorctl.core.format.SuperblockRead;
 import io.mirrorctl.dlm.cluster.ClusterNode;
 import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
@@ -109,16 +112,43 @@ final class ArrayStarter {
   }
 
   /**
-   * Whether all these disks can be read.
+   * What brings an array back now: its disks that can be read and still belong to it. A disk that
+   * cannot is left out if the superblocks of the others do not count on it.
    *
-   * @throws IOException if not, saying why
+   * @throws IOException if they do, or it was a spare, saying why it cannot be read
    */
-  void reach(List<String> names) throws IOException {
-    try (OpenDisks looked = OpenDisks.open(disks, names, new DeviceAccess.ReadOnly())) {
-      for (BlockDevice device : looked.devices()) {
-        var _ = MemberMetadata.read(device);
+  NodeRequest.Assemble now(Comeback wanted) throws IOException {
+    List<String> there = new ArrayList<>();
+    IOException missed = null;
+    for (String disk : wanted.request().disks()) {
+      try (BlockDevice device = disks.open(disk, new DeviceAccess.ReadOnly())) {
+        if (belongs(device, wanted.array())) {
+          there.add(disk);
+        }
+      } catch (IOException e) {
+        if (wanted.spares().contains(disk)) {
+          throw e;
+        }
+        missed = missed == null ? e : missed;
       }
     }
+    try (OpenDisks looked = OpenDisks.open(disks, there, new DeviceAccess.ReadOnly())) {
+      ArrayIdentity.checkWhole(looked.devices());
+    } catch (ArrayException e) {
+      if (missed != null) {
+        missed.addSuppressed(e);
+        throw missed;
+      }
+      throw e.about(wanted.request().array());
+    }
+    return wanted.with(there);
+  }
+
+  private static boolean belongs(BlockDevice device, UUID array) throws IOException {
+    MemberMetadata metadata = MemberMetadata.read(device);
+    return metadata.superblock() instanceof SuperblockRead.Valid(var own)
+        && own.setUuid().equals(array)
+        && !(metadata.badBlockLog() instanceof BadBlockLogRead.Corrupt);
   }
 
   private MeteredDisk metered(BlockDevice device) {

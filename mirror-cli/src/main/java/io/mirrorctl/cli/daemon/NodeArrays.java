@@ -3,8 +3,6 @@ package io.mirrorctl.cli.daemon;
 import io.mirrorctl.cli.cluster.ClusterSeat;
 import io.mirrorctl.cli.nbd.NbdExports;
 import io.mirrorctl.core.array.ArrayException;
-import io.mirrorctl.core.array.ArrayStatus;
-import io.mirrorctl.core.array.MemberState;
 import io.mirrorctl.core.array.MirrorArray;
 import io.mirrorctl.core.block.BlockDevice;
 import io.mirrorctl.core.env.Env;
@@ -51,18 +49,18 @@ final class NodeArrays implements ClusterSeat.Tenant {
    * @param sinceMillis by the environment
    */
   private record Waiting(
-      NodeRequest.Assemble request,
-      ArraySummary last,
-      String reason,
-      boolean pathLost,
-      long sinceMillis) {
+      Comeback comeback, ArraySummary last, String reason, boolean pathLost, long sinceMillis) {
+
+    String name() {
+      return comeback.request().array();
+    }
 
     String text() {
       return pathLost
           ? "%s is not in use here until its disks answer again, which assemble tries at once: %s"
-              .formatted(request.array(), reason)
+              .formatted(name(), reason)
           : "%s is not in use here until this node is back in its cluster: %s"
-              .formatted(request.array(), reason);
+              .formatted(name(), reason);
     }
   }
 
@@ -104,7 +102,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
     return waiting.values().stream()
         .map(gone ->
             new WaitSources.Away(
-                gone.request().array(),
+                gone.name(),
                 gone.reason(),
                 gone.pathLost() ? WaitSources.Away.Cause.PATH_LOST : WaitSources.Away.Cause.HALTED,
                 OptionalLong.of(env.millis() - gone.sinceMillis())))
@@ -149,20 +147,25 @@ final class NodeArrays implements ClusterSeat.Tenant {
         throw ArrayException.failed(
             "%s is assembled already; stop it first".formatted(request.array()));
       }
-      return start(request);
+      return start(request, request);
     } finally {
       lock.unlock();
     }
   }
 
-  /** Lock held. */
-  private NodeArray start(NodeRequest.Assemble request) throws IOException {
-    if (!request.readOnly()) {
-      for (String disk : request.disks()) {
+  /**
+   * Lock held.
+   *
+   * @param asked what people want
+   * @param now what can be done of it
+   */
+  private NodeArray start(NodeRequest.Assemble asked, NodeRequest.Assemble now) throws IOException {
+    if (!now.readOnly()) {
+      for (String disk : now.disks()) {
         checkNotRunning(disk);
       }
     }
-    NodeArray array = new NodeArray(request, starter.start(request), env.ticker());
+    NodeArray array = new NodeArray(asked, starter.start(now), env.ticker());
     tellOf(array);
     exports.add(array.name(), array.clients(), "mirrorctl array " + array.name());
     running.put(array.name(), array);
@@ -204,13 +207,13 @@ final class NodeArrays implements ClusterSeat.Tenant {
       return true;
     }
     try {
-      starter.reach(gone.request().disks()); // which may take long
+      NodeRequest.Assemble now = starter.now(gone.comeback()); // which may take long
       lock.lock();
       try {
         if (ended || !gone.equals(waiting.get(name))) {
           return true;
         }
-        NodeArray _ = start(gone.request());
+        NodeArray _ = start(gone.comeback().request(), now);
         LOG.log(Level.INFO, "{0}: its disks answer again, it is back in use", name);
         return true;
       } finally {
@@ -341,7 +344,7 @@ final class NodeArrays implements ClusterSeat.Tenant {
   private void withdraw(NodeArray array, String reason, boolean pathLost) {
     var gone =
         new Waiting(
-            again(array, pathLost),
+            Comeback.of(array),
             ArraySummary.of(array, List.of()).gone(pathLost ? "path-lost" : "halted"),
             reason,
             pathLost,
@@ -362,30 +365,6 @@ final class NodeArrays implements ClusterSeat.Tenant {
     running.remove(array.name());
   }
 
-  /**
-   * What was in use shall be so again, and not wait for a member that had failed.
-   *
-   * @param run also if others have failed members meanwhile; all disks were seen to be there
-   */
-  private static NodeRequest.Assemble again(NodeArray array, boolean run) {
-    NodeRequest.Assemble first = array.request();
-    ArrayStatus status = array.mirror().array().status();
-    List<String> disks =
-        status.members().stream()
-            .filter(m -> !(m.state() instanceof MemberState.Faulty))
-            .map(ArrayStatus.MemberStatus::disk)
-            .toList();
-    return disks.isEmpty()
-        ? first
-        : new NodeRequest.Assemble(
-            first.array(),
-            disks,
-            run || first.run() || status.degraded(),
-            false,
-            false,
-            first.coherent());
-  }
-
   @Override
   public boolean rejoined(ClusterNode node) {
     lock.lock();
@@ -395,13 +374,9 @@ final class NodeArrays implements ClusterSeat.Tenant {
           return false;
         }
         try {
-          NodeArray _ = start(gone.request());
+          NodeArray _ = start(gone.comeback().request(), starter.now(gone.comeback()));
         } catch (IOException | RuntimeException e) {
-          LOG.log(
-              Level.WARNING,
-              "{0} is not back in use yet: {1}",
-              gone.request().array(),
-              e.getMessage());
+          LOG.log(Level.WARNING, "{0} is not back in use yet: {1}", gone.name(), e.getMessage());
         }
       }
       return ofTheNode().isEmpty();

@@ -24,4 +24,18 @@ public record ArrayIdentity(
     ArrayOptions looking = ArrayOptions.DEFAULT.withReadOnly(true).withRun(true);
     return Assembly.read(devices, looking, ClusterPort.singleNode()).identity();
   }
+
+  /**
+   * Refuses disks that cannot be assembled without anybody's word that the missing ones may be done
+   * without.
+   *
+   * @throws ArrayException saying which members the others count on
+   */
+  public static void checkWhole(List<? extends BlockDevice> devices) throws IOException {
+    if (devices.isEmpty()) {
+      throw ArrayException.failed("none of its disks can be read as a member of it");
+    }
+    Assembly _ =
+        Assembly.read(devices, ArrayOptions.DEFAULT.withReadOnly(true), ClusterPort.singleNode());
+  }
 }
