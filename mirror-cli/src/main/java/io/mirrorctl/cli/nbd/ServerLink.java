@@ -227,7 +227,8 @@ final class ServerLink {
       lock.unlock();
     }
     if (present != null) {
-      present.breakOff(new DeviceException(IoFailure.GONE, why));
+      // not GONE, with which a session ends in order: what the server has not read must not arrive
+      present.breakOff(new DeviceException(IoFailure.OTHER, why));
     }
   }
 

@@ -86,6 +86,10 @@ final class FakeServer implements Closeable {
   volatile boolean knowsGo = true;
   volatile boolean structured = true;
   volatile boolean contexts = true;
+
+  /** Asks who its clients are, and refuses whom they name; says so, at least. */
+  volatile boolean knowsNodes;
+
   volatile Optional<BlockSizes> sizes = Optional.empty();
   volatile Script script = (_, _) -> false;
 
@@ -239,6 +243,12 @@ final class FakeServer implements Closeable {
         case Nbd.OPT_STRUCTURED_REPLY -> {
           chunks = structured;
           reply(out, option, structured ? Nbd.REP_ACK : Nbd.REP_ERR_UNSUP, new byte[0]);
+        }
+        case Nbd.OPT_IDENTIFY, Nbd.OPT_FENCE -> {
+          if (knowsNodes && option == Nbd.OPT_IDENTIFY) {
+            reply(out, option, Nbd.REP_STORAGE, new byte[2 * Long.BYTES]);
+          }
+          reply(out, option, knowsNodes ? Nbd.REP_ACK : Nbd.REP_ERR_UNSUP, new byte[0]);
         }
         case Nbd.OPT_SET_META_CONTEXT -> {
           if (contexts) {

@@ -161,6 +161,21 @@ class NbdDeviceFencingTest {
   }
 
   @Test
+  void theSessionBeforeADeathIsCutOffAndNotEndedInOrder() throws Exception {
+    try (FakeServer fake = new FakeServer(directory, disk)) {
+      fake.knowsNodes = true;
+      try (NbdDevice shared = NbdDevice.connect(fake.uri(), PATIENT, Env.system())) {
+        write(shared);
+        shared.fenceFirst(Map.of(2, 7L));
+        write(shared);
+        assertThat(shared.status().reconnects()).isPositive();
+      }
+      Awaitility.await().until(() -> fake.goodbyes() > 0);
+      assertThat(fake.goodbyes()).as("of the last session only").isEqualTo(1);
+    }
+  }
+
+  @Test
   void aServerThatIsAwayIsToldBeforeItGetsAnotherRequest() throws Exception {
     connect(PATIENT.withRetryLimit(Duration.ofMillis(300)));
     server.close();
