@@ -136,8 +136,8 @@ final class Claims {
     }
     List<String> notices = new ArrayList<>();
     for (Found silent : foreign(places)) {
-      if (silent.place().leg().isFaulty()) {
-        continue; // it is no part of the array, and what it tells may be long past
+      if (!silent.place().leg().receives()) {
+        continue; // it holds nothing of the array, and what it tells may be long past
       }
       if (alone && !force) {
         throw ArrayException.refused(silenceText(silent));
@@ -221,7 +221,7 @@ final class Claims {
     IOException failure = null;
     boolean done = false;
     for (Place place : places) {
-      if (place.leg().isFaulty()) {
+      if (!place.leg().receives()) { // what hangs there must keep nobody waiting
         continue;
       }
       try {
@@ -350,7 +350,7 @@ final class Claims {
   /** The node of this slot is dead, and nothing that it wrote counts any more. */
   void adopted(int dead) {
     for (Place place : places()) {
-      if (!place.leg().isFaulty() && taken && !overruled) {
+      if (place.leg().receives() && taken && !overruled) {
         try {
           place.write(block(dead, ClaimBlock.State.RELEASED), WriteOption.NONE);
         } catch (IOException e) {
@@ -382,7 +382,8 @@ final class Claims {
     }
     taken = false;
     for (Place place : places()) {
-      if (marked.contains(place.member()) && !place.leg().isFaulty()) {
+      boolean hangs = busy.contains(place.member());
+      if (marked.contains(place.member()) && place.leg().receives() && !hangs) {
         try {
           place.write(block(slot, ClaimBlock.State.RELEASED), WriteOption.ONLY_DURABLE);
         } catch (IOException e) {
