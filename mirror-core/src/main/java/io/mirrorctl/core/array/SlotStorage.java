@@ -5,6 +5,7 @@ import io.mirrorctl.core.bitmap.BitmapStorage;
 import io.mirrorctl.core.bitmap.WriteIntentBitmap;
 import io.mirrorctl.core.block.AlignedBuffers;
 import io.mirrorctl.core.block.DeviceException;
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.WriteOption;
 import io.mirrorctl.core.format.BitmapArea;
 import io.mirrorctl.core.format.BitmapGeometry;
@@ -141,10 +142,10 @@ final class SlotStorage implements BitmapStorage {
   }
 
   /**
-   * Gives a member that begins to receive its copy of this node's slot, and of those of nobody if
-   * asked. I/O is held.
+   * Gives a member that begins to receive its copy of this node's slot, and of all others if asked.
+   * I/O is held.
    *
-   * @param inUse the slots of other nodes, which are theirs to write; empty if nothing else is to
+   * @param inUse the slots of other nodes, which they write once more; empty if nothing else is to
    *     be written
    */
   void introduce(Member member, WriteIntentBitmap bitmap, Optional<Set<Integer>> inUse)
@@ -154,7 +155,12 @@ final class SlotStorage implements BitmapStorage {
     if (inUse.isPresent()) {
       BitmapHeader vacant = own.toBuilder().events(0).eventsCleared(0).build();
       for (int number = 0; number < own.slots(); number++) {
-        if (number != slot && !inUse.get().contains(number)) {
+        if (number == slot) {
+          continue;
+        }
+        if (inUse.get().contains(number)) {
+          copySlot(number, area, member);
+        } else {
           EmptySlot.write(member.device(), area, number, vacant);
         }
       }
@@ -162,6 +168,36 @@ final class SlotStorage implements BitmapStorage {
     bitmap.copyTo((index, image) ->
         member.device().write(area.pageOffsetBytes(slot, index), image, WriteOption.NONE));
     member.flush();
+  }
+
+  /**
+   * Another node's slot as an in-sync member has it. That node writes it anew when it hears of the
+   * member, but one that is about to leave with bits set does nothing more than answer.
+   */
+  private void copySlot(int number, BitmapArea area, Member to) throws IOException {
+    IOException failure = new DeviceException(IoFailure.OTHER, "no in-sync member to copy from");
+    for (Leg leg : membership.current().inSync()) {
+      try {
+        copySlot(number, leg.member(), area, to);
+        return;
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    throw failure;
+  }
+
+  private void copySlot(int number, Member from, BitmapArea area, Member to) throws IOException {
+    BitmapArea source = area(from.superblock(), geometry, area.slots());
+    ByteBuffer page = AlignedBuffers.shared().acquire(BitmapPage.BYTES);
+    try {
+      for (long index = 0; index < geometry.pages(); index++) {
+        from.device().read(source.pageOffsetBytes(number, index), page.clear());
+        to.device().write(area.pageOffsetBytes(number, index), page.flip(), WriteOption.NONE);
+      }
+    } finally {
+      AlignedBuffers.shared().release(page);
+    }
   }
 
   /**

@@ -658,4 +658,25 @@ class SharedDisksTest {
       assertEqual(List.of(disks.get(1), first, second));
     }
   }
+
+  /** Else the slot would be nowhere when it is taken over, or when the array is assembled anew. */
+  @Test
+  void aDiskThatComesInWhileANodeLeavesHasTheSlotOfThatNode() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.joinIdle();
+      one.fail(0);
+      one.array().members().remove("disk0");
+      one.write(5L * CHUNK, 3, CHUNK);
+      one.deaf = true;
+      one.array().close();
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      two.add(fresh);
+      awaitThat("it receives", () -> two.state(fresh.name()).receives());
+      var slot = Candidate.read(fresh).metadata().readSlot(fresh, one.slot());
+      assertThat(slot.dirtyRanges()).isEqualTo(cluster.slot(1, one.slot()).dirtyRanges());
+      assertThat(slot.dirtyRanges()).isNotEmpty();
+    }
+  }
 }

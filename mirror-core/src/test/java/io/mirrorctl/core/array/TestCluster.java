@@ -172,7 +172,7 @@ final class TestCluster implements AutoCloseable {
   }
 
   private synchronized List<TestNode> others(TestNode node) {
-    return view.values().stream().filter(other -> other != node).toList();
+    return view.values().stream().filter(other -> other != node && !other.deaf).toList();
   }
 
   void transact(TestNode sender, ClusterPort.SetChange change) throws IOException {

@@ -75,6 +75,9 @@ final class TestNode implements ClusterPort {
     return way;
   }
 
+  /** It has closed the array and not left yet: it answers everything, and does nothing. */
+  volatile boolean deaf;
+
   /** It does not find disks that others announce. */
   volatile boolean blind;
 
