@@ -4,6 +4,7 @@ import io.mirrorctl.core.env.Env;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
@@ -47,10 +48,15 @@ final class Returns {
   }
 
   private void tryAfter(String array, long pause) {
-    Future<?> _ =
-        env.timer()
-            .schedule(
-                () -> env.io().execute(() -> tryNow(array, pause)), pause, TimeUnit.MILLISECONDS);
+    Future<?> _ = env.timer().schedule(() -> begin(array, pause), pause, TimeUnit.MILLISECONDS);
+  }
+
+  private void begin(String array, long pause) {
+    try {
+      env.io().execute(() -> tryNow(array, pause));
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+      tryAfter(array, longer(pause));
+    }
   }
 
   private void tryNow(String array, long pause) {

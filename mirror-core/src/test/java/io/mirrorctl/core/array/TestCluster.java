@@ -226,10 +226,12 @@ final class TestCluster implements AutoCloseable {
             change.unseen(other.slot());
             return false;
           }
-        } catch (ArrayException e) {
-          asked.forEach(node -> node.control().withdraw());
-          change.refused(other.slot(), e.getMessage());
-          return false;
+        } catch (IOException e) {
+          if (!other.isDead()) { // else its answer does not count
+            asked.forEach(node -> node.control().withdraw());
+            change.refused(other.slot(), e.getMessage());
+            return false;
+          }
         }
         step(sender, "asked " + asked.size());
       }

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
@@ -128,14 +129,10 @@ final class Changes {
     if (!paths.areChecked() || !looking.compareAndSet(false, true)) {
       return;
     }
-    boolean begun = false;
     try {
       env.io().execute(this::lookAtAll);
-      begun = true;
-    } finally {
-      if (!begun) {
-        looking.set(false);
-      }
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) { // asked for again soon
+      looking.set(false);
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.Collection;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,11 +46,15 @@ final class DisksFirst implements FenceAgent {
    * at once.
    */
   void died(Incarnation victim) {
-    io.execute(() -> {
-      if (atDisks(victim) instanceof Answer.NotYet) {
-        LOG.info("{}: its fence goes ahead of the next use of the disk", victim);
-      }
-    });
+    try {
+      io.execute(() -> {
+        if (atDisks(victim) instanceof Answer.NotYet) {
+          LOG.info("{}: its fence goes ahead of the next use of the disk", victim);
+        }
+      });
+    } catch (RejectedExecutionException | OutOfMemoryError noThread) {
+      LOG.warn("{} is fenced with the takeover only, as there is no thread for it now", victim);
+    }
   }
 
   private Answer atDisks(Incarnation victim) {

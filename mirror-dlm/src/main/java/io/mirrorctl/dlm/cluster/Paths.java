@@ -149,14 +149,20 @@ final class Paths {
       }
     }
     for (Map.Entry<Integer, String> member : lost.entrySet()) {
-      ask(held, member.getKey(), member.getValue());
+      int number = member.getKey();
+      ask(held, array.get(), number, member.getValue(), suspects.contains(number));
     }
   }
 
-  private void ask(Token.Held held, int number, String cause) throws IOException {
+  private void ask(Token.Held held, ArrayControl array, int number, String cause, boolean suspect)
+      throws IOException {
     LOG.warn("member {} is not reached from here, the other nodes are asked: {}", number, cause);
     Optional<Delivery.Refused> refused = held.propose(new ClusterMessage.Probe(number));
     if (refused.isPresent() && refused.get().reason().equals(REACHED)) {
+      if (!suspect && reach(array, Set.of(number)).get(number) instanceof Reach.Reached) {
+        LOG.info("member {} is reached again: it was away for everybody", number);
+        return;
+      }
       lose(new Loss(Optional.of(number), Optional.of(refused.get().slot()), cause));
       throw new IOException(
           "member %d is reached by another node and not by this one: %s".formatted(number, cause));

@@ -219,6 +219,31 @@ class PathLossTest {
     }
   }
 
+  /** A server that was started again, say: by the time the others are asked they reach it. */
+  @Test
+  void anOutageOfAllPathsThatIsOverByTheTimeTheOthersAreAskedCostsNobodyTheArray()
+      throws Exception {
+    try (var rig = ClusterRig.start(directory, 4, 3)) {
+      ClusterRig.Node first = rig.node(1);
+      ClusterRig.Node second = rig.node(2);
+      second.member(2).fail();
+      var asked = new AtomicBoolean();
+      first
+          .member(2)
+          .hook((_, _) -> {
+            asked.set(true);
+            second.member(2).heal();
+          });
+      second.array().array().members().fail(second.status().members().get(1).disk());
+      assertThat(asked).isTrue();
+      for (ClusterRig.Node node : List.of(first, second)) {
+        assertThat(node.states()).containsExactly("in-sync", "faulty", "in-sync");
+      }
+      second.write(0, 2, 4096);
+      assertThat(second.array().lost()).isNotDone();
+    }
+  }
+
   @Test
   void aPathThatHangsAtTheOneWhoIsAskedCountsAsLostAndEjectsNobody() throws Exception {
     try (var rig = ClusterRig.start(directory, 4)) {
