@@ -21,8 +21,10 @@ import io.mirrorctl.dlm.cluster.Coherence;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -119,10 +121,11 @@ final class ArrayStarter {
    */
   NodeRequest.Assemble now(Comeback wanted) throws IOException {
     List<String> there = new ArrayList<>();
+    Set<UUID> seen = new HashSet<>();
     IOException missed = null;
     for (String disk : wanted.request().disks()) {
       try (BlockDevice device = disks.open(disk, new DeviceAccess.ReadOnly())) {
-        if (belongs(device, wanted.array())) {
+        if (member(device, wanted.array()).filter(seen::add).isPresent()) {
           there.add(disk);
         }
       } catch (IOException e) {
@@ -144,11 +147,14 @@ final class ArrayStarter {
     return wanted.with(there);
   }
 
-  private static boolean belongs(BlockDevice device, UUID array) throws IOException {
+  /** The UUID of a disk that belongs to the array. */
+  private static Optional<UUID> member(BlockDevice device, UUID array) throws IOException {
     MemberMetadata metadata = MemberMetadata.read(device);
     return metadata.superblock() instanceof SuperblockRead.Valid(var own)
-        && own.setUuid().equals(array)
-        && !(metadata.badBlockLog() instanceof BadBlockLogRead.Corrupt);
+            && own.setUuid().equals(array)
+            && !(metadata.badBlockLog() instanceof BadBlockLogRead.Corrupt)
+        ? Optional.of(own.deviceUuid())
+        : Optional.empty();
   }
 
   private MeteredDisk metered(BlockDevice device) {

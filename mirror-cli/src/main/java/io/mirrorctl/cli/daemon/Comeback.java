@@ -26,8 +26,9 @@ record Comeback(NodeRequest.Assemble request, UUID array, ImmutableSet<String> s
   static Comeback of(NodeArray array) {
     NodeRequest.Assemble first = array.request();
     ArrayStatus status = array.mirror().array().status();
-    Set<String> disks = new LinkedHashSet<>(first.disks());
+    Set<String> disks = new LinkedHashSet<>(); // by the names they have now, if there are several
     status.members().forEach(member -> disks.add(member.disk()));
+    disks.addAll(first.disks());
     return new Comeback(
         new NodeRequest.Assemble(
             first.array(), new ArrayList<>(disks), false, false, false, first.coherent()),

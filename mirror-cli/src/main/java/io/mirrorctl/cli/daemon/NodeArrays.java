@@ -367,22 +367,25 @@ final class NodeArrays implements ClusterSeat.Tenant {
 
   @Override
   public boolean rejoined(ClusterNode node) {
-    lock.lock();
-    try {
-      for (Waiting gone : ofTheNode()) {
-        if (ended || node.ended().isPresent()) {
-          return false;
-        }
+    for (Waiting gone : ofTheNode()) {
+      try {
+        NodeRequest.Assemble now = starter.now(gone.comeback()); // which may take long
+        lock.lock();
         try {
-          NodeArray _ = start(gone.comeback().request(), starter.now(gone.comeback()));
-        } catch (IOException | RuntimeException e) {
-          LOG.log(Level.WARNING, "{0} is not back in use yet: {1}", gone.name(), e.getMessage());
+          if (ended || node.ended().isPresent()) {
+            return false;
+          }
+          if (gone.equals(waiting.get(gone.name()))) {
+            NodeArray _ = start(gone.comeback().request(), now);
+          }
+        } finally {
+          lock.unlock();
         }
+      } catch (IOException | RuntimeException e) {
+        LOG.log(Level.WARNING, "{0} is not back in use yet: {1}", gone.name(), e.getMessage());
       }
-      return ofTheNode().isEmpty();
-    } finally {
-      lock.unlock();
     }
+    return ofTheNode().isEmpty();
   }
 
   private List<Waiting> ofTheNode() {

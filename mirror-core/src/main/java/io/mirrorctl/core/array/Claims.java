@@ -129,7 +129,7 @@ final class Claims {
    */
   List<String> take(boolean alone, boolean force) throws IOException {
     List<Place> places = places();
-    if (places.stream().allMatch(place -> place.leg().isFaulty())) {
+    if (places.stream().noneMatch(place -> place.leg().receives())) {
       return List.of(
           "its members have no room to tell who uses them: a node that does not reach this"
               + " cluster's ZooKeeper is not kept from using them too");

@@ -78,6 +78,7 @@ final class Membership {
   private final Object condemnedLock = new Object();
   private final Map<Member, Verdict> condemned = new HashMap<>();
   private volatile boolean unsettled;
+  private volatile boolean ending;
 
   /** When it began to be; guarded by condemnedLock. */
   private long unsettledSince;
@@ -305,9 +306,14 @@ final class Membership {
     }
   }
 
+  /** The array is about to be closed: no spare takes a role any more. */
+  void end() {
+    ending = true;
+  }
+
   private boolean isFilled() {
     MemberSet set = current;
-    return !fillsRoles || fillRoles(set).receiving().size() == set.receiving().size();
+    return !fillsRoles || ending || fillRoles(set).receiving().size() == set.receiving().size();
   }
 
   private void fillVacantRoles() {
@@ -404,6 +410,7 @@ final class Membership {
       MemberSet next;
       try {
         next = next();
+        checkSpares(before, next);
       } catch (IOException notPossible) {
         failure = notPossible;
         done = true;
@@ -414,6 +421,19 @@ final class Membership {
           .map(Leg::member)
           .map(member -> new ClusterPort.Coming(member.devNumber(), member.uuid(), member.disk()))
           .toList();
+    }
+
+    /** A spare carries no claim, so that somebody else may have taken its disk. */
+    private void checkSpares(MemberSet before, MemberSet next) throws IOException {
+      for (Leg leg : cluster.isShared() ? next.receivingFirst(before) : List.<Leg>of()) {
+        Member member = leg.member();
+        boolean wasSpare =
+            before.find(member).filter(one -> one.state() instanceof MemberState.Spare).isPresent();
+        if (wasSpare
+            && !Candidate.read(member.device()).superblock().deviceUuid().equals(member.uuid())) {
+          throw ArrayException.failed(member + " is another disk by now");
+        }
+      }
     }
 
     /** Without the locks, as a step may look at its disk. */

@@ -447,6 +447,7 @@ public final class MirrorArray implements Closeable {
   }
 
   private void stopCleanly() throws IOException {
+    membership.end();
     data.refuseWrites();
     writes.flushReceivers();
     membership.awaitSettled();

@@ -142,8 +142,7 @@ final class Settlement {
     Superblock own = found.get(leg.member());
     return proposed.isGoing(number)
         && freshest.roleOf(number) == Superblock.ROLE_SPARE
-        && own != null
-        && own.events() < freshest.events();
+        && (own == null ? leg.isFaulty() : own.events() < freshest.events());
   }
 
   /** Its number is another disk's now. */
@@ -182,7 +181,9 @@ final class Settlement {
     if (role < freshest.raidDisks()) {
       return new Leg(leg.member(), role, leg.state()).with(active(leg, role, undecided));
     }
-    if (leg.isFaulty()) {
+    Superblock own = found.get(leg.member());
+    boolean told = own != null && own.events() == freshest.events();
+    if (leg.isFaulty() && !(told && role == Superblock.ROLE_SPARE)) {
       return leg;
     }
     return leg.with(

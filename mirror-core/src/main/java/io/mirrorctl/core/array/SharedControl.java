@@ -73,6 +73,9 @@ final class SharedControl implements ArrayControl {
       return proposed.has(number, device);
     }
     Member member = leg.get().member();
+    if (leg.get().isFaulty() && Announced.isAnnouncement(member.superblock())) {
+      member.superblock(member.superblock().toBuilder().devNumber(number).build());
+    }
     if (member.devNumber() != number) {
       throw ArrayException.failed(
           "%s is member %d here, not %d".formatted(member, member.devNumber(), number));

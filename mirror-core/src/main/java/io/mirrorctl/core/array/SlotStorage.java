@@ -176,7 +176,7 @@ final class SlotStorage implements BitmapStorage {
    */
   private void copySlot(int number, BitmapArea area, Member to) throws IOException {
     IOException failure = new DeviceException(IoFailure.OTHER, "no in-sync member to copy from");
-    for (Leg leg : membership.current().inSync()) {
+    for (Leg leg : readable()) {
       try {
         copySlot(number, leg.member(), area, to);
         return;
@@ -205,19 +205,24 @@ final class SlotStorage implements BitmapStorage {
    * on which they cannot be read is failed, as only that one may have a bit.
    */
   void load(int other, WriteIntentBitmap bitmap) throws IOException {
-    for (Leg leg : membership.current().inSync()) {
-      if (!membership.isCondemned(leg.member())) {
-        try {
-          Assembly.loadSlot(Candidate.read(leg.member().device()), other, bitmap);
-        } catch (IOException e) {
-          writes.lose(new Legs.Failure(leg, e));
-          throw new DeviceException(
-              DeviceException.kindOf(e),
-              "bitmap slot %d cannot be read: %s".formatted(other, e.getMessage()),
-              e);
-        }
+    for (Leg leg : readable()) {
+      try {
+        Assembly.loadSlot(Candidate.read(leg.member().device()), other, bitmap);
+      } catch (IOException e) {
+        writes.lose(new Legs.Failure(leg, e));
+        throw new DeviceException(
+            DeviceException.kindOf(e),
+            "bitmap slot %d cannot be read: %s".formatted(other, e.getMessage()),
+            e);
       }
     }
+  }
+
+  /** In-sync members to which something is still sent. */
+  private List<Leg> readable() {
+    return membership.current().inSync().stream()
+        .filter(leg -> !membership.isCondemned(leg.member()))
+        .toList();
   }
 
   /**
@@ -235,7 +240,7 @@ final class SlotStorage implements BitmapStorage {
   /** The highest events_cleared of all slots of all in-sync members. */
   long eventsClearedByOthers() throws IOException {
     long cleared = 0;
-    for (Leg leg : membership.current().inSync()) {
+    for (Leg leg : readable()) {
       for (BitmapHeaderRead read :
           Candidate.read(leg.member().device()).metadata().bitmapHeaders()) {
         if (read instanceof BitmapHeaderRead.Valid(BitmapHeader header)) {

@@ -11,10 +11,12 @@ import static io.mirrorctl.core.array.SharedRig.start;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mirrorctl.core.block.IoFailure;
 import io.mirrorctl.core.block.SectorRange;
 import io.mirrorctl.core.block.SimDisk;
 import io.mirrorctl.core.block.SimOperation;
 import io.mirrorctl.core.format.MemberMetadata;
+import io.mirrorctl.core.format.Superblock;
 import io.mirrorctl.core.format.SuperblockRead;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -677,6 +679,71 @@ class SharedDisksTest {
       var slot = Candidate.read(fresh).metadata().readSlot(fresh, one.slot());
       assertThat(slot.dirtyRanges()).isEqualTo(cluster.slot(1, one.slot()).dirtyRanges());
       assertThat(slot.dirtyRanges()).isNotEmpty();
+    }
+  }
+
+  @Test
+  void aNodeThatStopsGivesNoSpareARole() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.joinIdle();
+      SimDisk spare = cluster.bring(disk("spare"));
+      one.add(spare);
+      cluster.hide(spare);
+      TestNode two = cluster.joinIdle();
+      two.blind = true;
+      one.fail(0); // whose role the spare does not get, as the other node does not find it
+      cluster.leave(two);
+      cluster.leave(one);
+      int number = ArrayRig.superblock(spare).devNumber();
+      assertThat(cluster.superblock(1).roleOf(number)).isEqualTo(Superblock.ROLE_SPARE);
+      assertThat(cluster.superblock(1).roleOf(1)).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void whoCameWhileADiskWasAnnouncedHasItLikeTheOthers() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      two.blind = true;
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      one.array()
+          .members()
+          .add(
+              one.way(fresh),
+              false,
+              _ -> {
+                try {
+                  cluster.join();
+                } catch (Exception e) {
+                  throw new AssertionError(e);
+                }
+                two.blind = false;
+              });
+      assertState(cluster, fresh, MemberState.Spare.class);
+      TestNode late = cluster.nodes().getLast();
+      late.fail(0);
+      awaitInSync(one);
+      awaitInSync(late);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertEqual(List.of(disks.get(1), fresh));
+    }
+  }
+
+  @Test
+  void aDeadDiskIsRemovedAlsoWhereItCannotBeRead() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      TestNode two = cluster.join();
+      two.disk(1).breaks(IoFailure.GONE);
+      one.fail(1);
+      one.array().members().remove("disk1");
+      assertNotThere(cluster, disks.get(1));
+      two.write(0, 1, CHUNK);
+      assertThat(cluster.superblock(0).roleOf(1)).isEqualTo(Superblock.ROLE_SPARE);
     }
   }
 }

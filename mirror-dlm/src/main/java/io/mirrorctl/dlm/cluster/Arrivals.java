@@ -120,16 +120,20 @@ final class Arrivals {
         underWay.computeIfAbsent(device, _ -> begin(announcement));
     CompletableFuture<DiskFinder.Result> inTime = search.copy();
     Future<?> end = later(LIMIT, () -> inTime.complete(new DiskFinder.NotFound()));
+    DiskFinder.Result found;
     try {
-      return Await.done(inTime, "looking for " + announcement.disk());
+      found = Await.done(inTime, "looking for " + announcement.disk());
     } finally {
       end.cancel(false);
-      if (search.isDone()) {
+      if (search.isCompletedExceptionally()) {
         underWay.remove(device, search);
-      } else {
-        Future<?> _ = later(KEPT, () -> env.ioOrHere().execute(() -> drop(device, search)));
       }
     }
+    if (search.isDone()) { // whoever takes it out has what it found
+      return underWay.remove(device, search) ? search.join() : new DiskFinder.NotFound();
+    }
+    Future<?> _ = later(KEPT, () -> env.ioOrHere().execute(() -> drop(device, search)));
+    return found;
   }
 
   private CompletableFuture<DiskFinder.Result> begin(DiskFinder.Announcement announcement) {
