@@ -26,11 +26,16 @@ import java.util.stream.IntStream;
  * format document, section 9; stricter where two halves of an array went on alone.
  *
  * @param freshest the superblock that counts
- * @param placed every disk with its role and state
+ * @param placed every disk that belongs to the array with its role and state
+ * @param superseded disks whose number is another one's by now: they are none of its members, and
+ *     nothing that is said of that number is said of them
  * @param notices what people should know, for example which disks are stale
  */
 record AssemblyPlan(
-    Superblock freshest, ImmutableList<Placed> placed, ImmutableList<String> notices) {
+    Superblock freshest,
+    ImmutableList<Placed> placed,
+    ImmutableList<Candidate> superseded,
+    ImmutableList<String> notices) {
 
   /** A disk and what it is to the array; role -1 for none. */
   record Placed(Candidate candidate, int role, MemberState state) {
@@ -53,11 +58,15 @@ record AssemblyPlan(
                 ArrayException.failed("none of the disks is an active member, all are spares"));
     List<String> notices = new ArrayList<>();
     List<Placed> placed = new ArrayList<>();
+    Set<Candidate> superseded = new HashSet<>();
     for (Candidate candidate : candidates) {
-      Placed place =
-          isSuperseded(candidate, candidates)
-              ? faulty(candidate, "stale: its number in the array was given to another disk")
-              : place(candidate, freshest);
+      Placed place;
+      if (isSuperseded(candidate, candidates)) {
+        place = faulty(candidate, "stale: its number in the array was given to another disk");
+        superseded.add(candidate);
+      } else {
+        place = place(candidate, freshest);
+      }
       if (place.state() instanceof MemberState.Faulty faulty) {
         notices.add(candidate.disk() + ": " + faulty.cause());
       }
@@ -71,7 +80,12 @@ record AssemblyPlan(
           "no in-sync member among the disks: " + String.join("; ", notices));
     }
     checkMissing(placed, freshest, run, notices);
-    return new AssemblyPlan(freshest, ImmutableList.copyOf(placed), ImmutableList.copyOf(notices));
+    placed.removeIf(place -> superseded.contains(place.candidate()));
+    return new AssemblyPlan(
+        freshest,
+        ImmutableList.copyOf(placed),
+        ImmutableList.copyOf(superseded),
+        ImmutableList.copyOf(notices));
   }
 
   private static void checkOneArray(List<Candidate> candidates) throws ArrayException {

@@ -191,6 +191,9 @@ public final class MirrorArray implements Closeable {
   }
 
   private void start(Assembly assembly) throws IOException {
+    for (Candidate left : assembly.plan().superseded()) {
+      left.device().close();
+    }
     assembly.loadBits(bitmap);
     if (options.readOnly()) {
       return;

@@ -746,4 +746,29 @@ class SharedDisksTest {
       assertThat(cluster.superblock(0).roleOf(1)).isEqualTo(Superblock.ROLE_SPARE);
     }
   }
+
+  /** What is said of a number is said of the disk that has it now. */
+  @Test
+  void aStaleDiskWhoseNumberIsAnothersIsNoMemberToWhoComesWithIt() throws Exception {
+    List<SimDisk> disks = clustered(2);
+    try (TestCluster cluster = new TestCluster(disks)) {
+      TestNode one = cluster.join();
+      one.write(0, 1, CHUNK);
+      one.fail(1);
+      one.array().members().remove("disk1");
+      SimDisk fresh = cluster.bring(disk("fresh"));
+      one.add(fresh);
+      awaitInSync(one);
+      assertThat(ArrayRig.superblock(fresh).devNumber())
+          .isEqualTo(ArrayRig.superblock(disks.get(1)).devNumber());
+      TestNode two = cluster.join(); // with disk1 among its disks
+      two.write((long) CHUNK, 2, CHUNK);
+      SimDisk spare = cluster.bring(disk("spare"));
+      two.add(spare);
+      assertState(cluster, fresh, MemberState.InSync.class);
+      assertNotThere(cluster, disks.get(1));
+      assertThat(cluster.superblock(0).roleOf(ArrayRig.superblock(fresh).devNumber())).isEqualTo(1);
+      assertEqual(List.of(disks.get(0), fresh));
+    }
+  }
 }

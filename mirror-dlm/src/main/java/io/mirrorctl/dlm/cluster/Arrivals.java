@@ -130,7 +130,9 @@ final class Arrivals {
       }
     }
     if (search.isDone()) { // whoever takes it out has what it found
-      return underWay.remove(device, search) ? search.join() : new DiskFinder.NotFound();
+      return underWay.remove(device, search)
+          ? Await.done(search, "looking for " + announcement.disk())
+          : new DiskFinder.NotFound();
     }
     Future<?> _ = later(KEPT, () -> env.ioOrHere().execute(() -> drop(device, search)));
     return found;
